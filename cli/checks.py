@@ -12,7 +12,16 @@ import typer
 from cli.progress import Progress
 from cli.rebuild import JOBS, PROCESSES_MAX, decode
 from cli.rebuild import since as moment_of
-from cli.terminal import bootstrap, database_url, is_terminal, say, say_table, seconds
+from cli.terminal import (
+    bootstrap,
+    database_url,
+    is_terminal,
+    payment_id,
+    say,
+    say_table,
+    seconds,
+    sigterm_like_ctrl_c,
+)
 from processor.ops.audit.findings import EXAMPLES_MAX, Finding, Findings
 from processor.ops.audit.run import Scope
 from processor.ops.audit.run import audit as ops_audit
@@ -43,8 +52,9 @@ def audit(
         ),
     ] = None,
     start: Annotated[
-        str, typer.Option("--from", metavar="ID", help="Go on at this payment ID.")
-    ] = "",
+        str | None,
+        typer.Option("--from", metavar="ID", parser=payment_id, help="Go on at this payment ID."),
+    ] = None,
     *,
     jobs: Annotated[
         int,
@@ -62,17 +72,14 @@ def audit(
     interrupted goes on with --from. WHEN is a time with its offset from UTC, or a duration:
     90m, 2h, 7d.
     """
-    scope = Scope(
-        settle_s=settle,
-        retention_s=load(WorkerSettings).history_retention_s,
-        start=start,
-        since=since,
-    )
+    retention_s = load(WorkerSettings).history_retention_s
+    scope = Scope(settle_s=settle, retention_s=retention_s, start=start or "", since=since)
     findings, progress = Findings(), Progress()
     try:
-        asyncio.run(
-            ops_audit(bootstrap(), database_url(), scope, utc_now, findings, progress, jobs)
-        )
+        with sigterm_like_ctrl_c():
+            asyncio.run(
+                ops_audit(bootstrap(), database_url(), scope, utc_now, findings, progress, jobs)
+            )
     except BaseException:
         progress.close()
         if findings.reached is not None:

@@ -12,13 +12,27 @@ from processor.ops import dead_letters as ops
 from runtime.clock import utc_now
 
 
+def _position(text: str) -> str:
+    """Returns the value of an option, or raises the error of a wrong command line."""
+    try:
+        ops.parse_position(text)
+    except ValueError as error:
+        raise typer.BadParameter(f"{text!r} is not PARTITION:OFFSET, two numbers") from error
+    return text
+
+
 def dead_letters(
     show: Annotated[
-        str | None, typer.Option(metavar="POSITION", help="Show this one with its content.")
+        str | None,
+        typer.Option(metavar="POSITION", parser=_position, help="Show this one with its content."),
     ] = None,
     position: Annotated[
         list[str] | None,
-        typer.Option(metavar="POSITION", help="With --replay: send this one. Repeatable."),
+        typer.Option(
+            metavar="POSITION",
+            parser=_position,
+            help="With --replay: send this one. Repeatable.",
+        ),
     ] = None,
     *,
     replay: Annotated[
@@ -43,18 +57,9 @@ def dead_letters(
     if replay and show is not None:
         raise typer.BadParameter("--show and --replay do not go together")
     if replay:
-        wanted = frozenset(_position(each) for each in position) if position else None
+        wanted = frozenset(map(ops.parse_position, position)) if position else None
         return asyncio.run(_send_again(wanted, again=again))
-    return asyncio.run(_show(None if show is None else _position(show)))
-
-
-def _position(text: str) -> DeadLetterPosition:
-    try:
-        return ops.parse_position(text)
-    except ValueError as error:
-        raise typer.BadParameter(
-            f"{text!r} is not PARTITION:OFFSET, as --show and --position take it"
-        ) from error
+    return asyncio.run(_show(None if show is None else ops.parse_position(show)))
 
 
 async def _send_again(wanted: frozenset[DeadLetterPosition] | None, *, again: bool) -> int:

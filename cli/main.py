@@ -50,6 +50,7 @@ Exit codes:
 1: a check found something, or not everything requested was done.
 2: the command could not run (usage, settings, an outage, a defect); nothing was checked.
 75: the program must be restarted, usually after an outage.
+130: the command was interrupted; `audit` shows what it found, and both it and `rebuild` can go on.
 """
 
 

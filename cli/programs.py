@@ -6,7 +6,7 @@ from typing import Final
 
 from cli.terminal import database_url, say
 from runtime.clock import utc_now
-from schemas.settings import KafkaSettings, load
+from schemas.settings import KafkaSettings, WorkerSettings, load
 
 
 def run_ingress() -> int:
@@ -52,15 +52,22 @@ def run_migrate() -> None:
 def run_topics() -> None:
     """Creates the missing Kafka topics; checks the partitions of the others, and configures them.
 
-    Run it before each deployment, and after a change of PAYMENTS_LOG_RETENTION_S.
+    Run it before each deployment, and after a change of PAYMENTS_LOG_RETENTION_S. It does not
+    shorten the retention of a topic that exists, and warns of one that is longer than
+    PAYMENTS_HISTORY_RETENTION_S.
     """
-    from messaging.topic_admin import configure_topics, create_topics
+    from messaging.topic_admin import configure_topics, create_topics, outliving
 
-    settings = load(KafkaSettings)
+    settings, history_retention_s = load(KafkaSettings), load(WorkerSettings).history_retention_s
     created = asyncio.run(create_topics(settings))
     say(f"topics created: {', '.join(created) or 'none, all exist'}")
-    for change in asyncio.run(configure_topics(settings)):
-        say(f"changed: {change}")
+    configured = asyncio.run(configure_topics(settings))
+    for text in configured.changed:
+        say(f"changed: {text}")
+    for text in configured.kept:
+        say(f"kept: {text}; to shorten it, alter the topic by hand")
+    for text in asyncio.run(outliving(settings, history_retention_s)):
+        say(f"warning: {text}")
 
 
 Programs = Mapping[str, Callable[[], int | None]]

@@ -10,7 +10,7 @@ from typing import Annotated, Final
 
 import typer
 
-from cli.terminal import bootstrap, database_url, say
+from cli.terminal import bootstrap, database_url, payment_id, say
 from decisions.decode import Decoder
 from ports.errors import UndecodableRecordError
 from ports.texts import printable, utc_time
@@ -21,7 +21,6 @@ from processor.ops.rebuild.results import RebuildResult
 from processor.ops.rebuild.run import Scope
 from providers.registry import translators
 from runtime.clock import utc_now
-from schemas.identity import is_payment_id
 from schemas.settings_types import DURATION_MAX_S
 
 _DURATION: Final = re.compile(r"(\d{1,12})([smhd])", re.ASCII)
@@ -29,13 +28,6 @@ _UNIT_S: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 #: By default one for each processor, up to this many: Postgres works beside each.
 JOBS: Final = min(4, os.cpu_count() or 1)
 PROCESSES_MAX: Final = 64
-
-
-def _is_id(values: list[str] | None) -> list[str] | None:
-    for value in values or ():
-        if not is_payment_id(value):
-            raise typer.BadParameter(f"{value!r} is no payment ID")
-    return values
 
 
 def _moment(text: str | None) -> str | None:
@@ -63,7 +55,7 @@ def since(text: str, now: datetime) -> datetime:
 def rebuild(
     payment: Annotated[
         list[str] | None,
-        typer.Option(metavar="ID", callback=_is_id, help="Only this payment. Repeatable."),
+        typer.Option(metavar="ID", parser=payment_id, help="Only this payment. Repeatable."),
     ] = None,
     since_: Annotated[
         str | None,

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from cli.terminal import PUBLISH_DEADLINE_S, bootstrap, database_url, say, seconds
+from cli.terminal import PUBLISH_DEADLINE_S, bootstrap, database_url, payment_id, say, seconds
 from messaging.sender import Sender
 from postgres.deadlines import OperatingConnection
 from postgres.ops import operator as store
@@ -16,7 +16,8 @@ from runtime.clock import utc_now
 
 def replay(
     payment: Annotated[
-        list[str] | None, typer.Option(metavar="ID", help="Release this payment. Repeatable.")
+        list[str] | None,
+        typer.Option(metavar="ID", parser=payment_id, help="Release this payment. Repeatable."),
     ] = None,
     wait: Annotated[
         float,

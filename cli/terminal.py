@@ -1,7 +1,9 @@
 """Settings and output that the commands share."""
 
+import signal
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Final
 
 import typer
@@ -13,6 +15,7 @@ from rich.table import Table
 
 from ports.texts import printable
 from postgres.deadlines import CONNECTING
+from schemas.identity import ID_CHARS, is_payment_id
 from schemas.settings import DatabaseSettings, KafkaSettings, load
 from schemas.settings_types import DURATION_MAX_S
 
@@ -41,6 +44,32 @@ def seconds(value: float) -> float:
     if not 0 <= value <= DURATION_MAX_S:  # false for NaN too
         raise typer.BadParameter("give a number of seconds from 0 to 100 years")
     return value
+
+
+def payment_id(value: str) -> str:
+    """Returns the value of an option, or raises the error of a wrong command line."""
+    if not is_payment_id(value):
+        raise typer.BadParameter(
+            f"{value!r} is no payment ID: pay_ and {ID_CHARS} characters of a-z and 2-7"
+        )
+    return value
+
+
+def _interrupt(*_: object) -> None:
+    """Ends the command also where Ctrl-C does not: a shell's background job ignores SIGINT."""
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        raise KeyboardInterrupt
+    signal.raise_signal(signal.SIGINT)
+
+
+@contextmanager
+def sigterm_like_ctrl_c() -> Iterator[None]:
+    """A scheduler that ends what runs inside with SIGTERM gets what a person gets with Ctrl-C."""
+    before = signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def is_terminal() -> bool:

@@ -1,13 +1,14 @@
 """Decodes records into inputs. An undecodable record becomes a dead letter with the reason."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from decisions.decode_failure import unforeseen
+from decisions.fact_texts import with_storable_texts
 from domain.inputs import (
     CallResult,
     Cancel,
@@ -80,9 +81,7 @@ class Decoder:
             translated = translator.translate(record.value)
         except MalformedWebhookError as error:
             raise UndecodableRecordError(str(error)) from error
-        fact = translated.fact
-        if b"\\u0000" in record.value and _has_nul(msgspec.to_builtins(fact)):
-            raise UndecodableRecordError("a text has a NUL character, which can't be stored")
+        fact = with_storable_texts(translated.fact)
         if fact.event_id != event_id:
             raise UndecodableRecordError(f"header {headers.EVENT_ID} is not the ID in the value")
         received_at = utc_time(_header(record, headers.RECEIVED_AT))
@@ -101,15 +100,6 @@ def _check_key(record: ConsumedRecord, received: DecodedInput) -> None:
     """Raises UndecodableRecordError if the key is not the payment's: its order would break."""
     if record.key != received.payment_id.encode():
         raise UndecodableRecordError("the key is not the payment ID in the value")
-
-
-def _has_nul(value: Any) -> bool:
-    """Whether any text inside has a NUL character, which PostgreSQL can't store."""
-    if isinstance(value, dict):
-        return any(_has_nul(each) for each in value.values())
-    if isinstance(value, list | tuple):
-        return any(_has_nul(each) for each in value)
-    return isinstance(value, str) and "\0" in value
 
 
 def _header(record: ConsumedRecord, name: str) -> str:

@@ -5,12 +5,13 @@ From a batch's read set and its inputs it makes the write set: every row to writ
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from domain.decide import decide
+from domain.decide import decide, leaves_id_free
 from domain.decision import Decision
-from domain.facts.binding import awaits_object
+from domain.facts.waiting import ends_wait
 from domain.inputs import CallResult, Release
+from domain.on_fact import other_object
 from domain.payment import Payment
-from domain.status import Outcome
+from domain.status import WAITING, Outcome
 from ports.batch import InboxEntry, InboxRow, ReadSet, VersionRow, WriteSet
 from ports.failures import describe_error
 from ports.records import DecodedInput, RecordOffset, named_object, refusal_id
@@ -39,8 +40,12 @@ class _Fold:
         self._owners = dict(loaded.owners)
         #: Where each event ID taken in by this batch stands.
         self._first_positions: dict[str, RecordOffset] = {}
-        #: Refused records of this batch, and the event IDs that they leave free.
-        self._refused: set[str] = set()
+        #: Those of them that were decided, or wait for something else than the end of a quarantine.
+        self._used_by: dict[str, RecordOffset] = {}
+        #: The records that have a row of this batch.
+        self._taken: set[RecordOffset] = set()
+        #: Records taken in by this batch that are apart, and the event IDs that they leave free.
+        self._apart: set[str] = set()
         self._freed: set[str] = set()
         self._parked: dict[str, list[InboxRow]] = {}
         #: Of this batch, what waits because its payment is quarantined.
@@ -51,33 +56,45 @@ class _Fold:
     def run(self, batch: Iterable[DecodedInput]) -> WriteSet:
         for received in batch:
             if self._is_new(received):
-                known = self._known(received.event_id) is not None
-                row = InboxRow(received=received, outcome=Outcome.PARKED, reason="", waiting=known)
+                event_id = received.event_id
+                row = InboxRow(
+                    received=received,
+                    outcome=Outcome.PARKED,
+                    reason="",
+                    waits_as=event_id if self._known(event_id) is not None else None,
+                )
                 self._plan.inbox.append(row)
+                self._taken.add(received.record.position)
                 self._take(row)
         self._note_open(batch)
         return self._plan
 
     def _note_open(self, batch: Iterable[DecodedInput]) -> None:
-        """Which event IDs are not used up, and which refused ones were decided since."""
+        """Which event IDs are not used up, and which were used by another record than they name.
+
+        Or than the inbox named so far: that one may have been refused only now.
+        """
         ended = {}
         for row in self._plan.inbox:
-            if not row.refused and row.outcome is not Outcome.PARKED:
+            if not row.apart and row.outcome is not Outcome.PARKED:
                 ended[row.received.event_id] = row.received.record.position
         for received in batch:
             event_id = received.event_id
             known = self._loaded.known.get(event_id)
-            if event_id in self._freed and event_id in ended:
-                self._plan.resolved[event_id] = ended[event_id]
-            elif event_id not in ended and (
-                known is None or known.outcome is Outcome.PARKED or event_id in self._freed
-            ):
+            if event_id in ended:
+                named = {received.record.position} | ({known.position} if known else set())
+                if named != {ended[event_id]}:
+                    self._plan.resolved[event_id] = ended[event_id]
+            elif known is None or known.outcome in WAITING or event_id in self._freed:
                 self._plan.open.add(event_id)
 
     def _is_new(self, received: DecodedInput) -> bool:
         position = received.record.position
         refusal = refusal_id(received)
-        if refusal in self._loaded.known or refusal in self._refused:
+        if refusal in self._loaded.known or refusal in self._apart:
+            same = self._loaded.known.get(refusal)
+            if same is not None and same.publication_id is not None:
+                self._plan.redelivered.add(same.publication_id)
             return False  # the very same record, again
         known = self._known(received.event_id)
         if known is None:
@@ -110,6 +127,9 @@ class _Fold:
         return None if event_id in self._freed else self._loaded.known.get(event_id)
 
     def _take(self, row: InboxRow) -> None:
+        if self._is_superseded(row):
+            self._supersede(row)
+            return
         self._decisions += 1
         row.ordinal = self._decisions
         payment_id = row.received.payment_id
@@ -119,8 +139,12 @@ class _Fold:
         if payment_id in self._poisoned and payment_id not in self._quarantined:
             self._quarantine_failure(row, self._poisoned[payment_id])
             return
-        if payment_id in self._quarantined:
+        foreign = self._foreign(row.received)
+        has_effect_here = foreign is None and not leaves_id_free(row.received.input.body)
+        if payment_id in self._quarantined and has_effect_here:
             row.outcome, row.reason = Outcome.PARKED, "the payment is quarantined for an operator"
+            if row.received.failure is not None:
+                self._set_apart(row)
             self._waiting.setdefault(payment_id, []).append(row)
             return
         if row.received.failure is not None:
@@ -128,7 +152,6 @@ class _Fold:
             return
         payment = self._payments.get(payment_id)
         try:
-            foreign = self._foreign(row.received)
             decision = foreign or decide(payment, row.received.input, payment_id)
         except ANY_ERROR as error:  # our own bug: quarantine this payment, go on with others
             self._quarantine_failure(row, describe_error(error))
@@ -136,22 +159,62 @@ class _Fold:
         if decision.outcome is Outcome.QUARANTINED:
             self._quarantine(row, decision.reason, decision.reason)
             return
-        if foreign is not None and not isinstance(row.received.input.body, CallResult):
+        if _is_misrouted(row.received, payment, decision):
             self._plan.misrouted.append(row.received)
         self._apply(row, payment, decision)
+
+    def _other_object(
+        self, received: DecodedInput, payment: Payment | None, object_id: str
+    ) -> Decision | None:
+        """A conflict, where a webhook would wait for a quarantine to end, but not for its object.
+
+        Whose object it is may become known before the quarantine ends.
+        """
+        is_result = isinstance(received.input.body, CallResult)
+        if is_result or payment is None or payment.id not in self._quarantined:
+            return None
+        reason = other_object(payment, object_id)
+        if reason is None:
+            return None
+        return Decision(outcome=Outcome.CONFLICT, reason=reason, payment=payment, refused=True)
 
     def _foreign(self, received: DecodedInput) -> Decision | None:
         """A conflict, where the input names an object that another payment owns."""
         payment = self._payments.get(received.payment_id)
         object_id = named_object(received)
-        if payment is None or object_id is None:
+        provider = received.provider if payment is None else payment.provider
+        if provider is None or object_id is None:
             return None
-        owner = self._owners.get((payment.provider, object_id))
-        if owner in {None, payment.id}:
+        owner = self._owners.get((provider, object_id))
+        if owner is None:
+            return self._other_object(received, payment, object_id)
+        if owner == received.payment_id:
             return None
         # neither by name: the other may be another tenant's, and the reason is in the timeline
         reason = "the provider's object that it names belongs to another payment"
         return Decision(outcome=Outcome.CONFLICT, reason=reason, payment=payment, refused=True)
+
+    def _is_superseded(self, row: InboxRow) -> bool:
+        """Whether a record that waited finds its event ID used up by another record.
+
+        Not by one that waits beside it: of these the first one that can be decided uses it.
+        """
+        received = row.received
+        position = received.record.position
+        if self._used_by.get(received.event_id, position) != position:
+            return True
+        known = self._known(received.event_id) if row.waiting else None
+        if known is None or known.position == position:
+            return False
+        beside = self._loaded.parked.get(received.payment_id, ())
+        return all(known.position != each.record.position for each in beside)
+
+    def _supersede(self, row: InboxRow) -> None:
+        """Makes the record a duplicate; a row that it has in the inbox goes."""
+        self._plan.inbox = [each for each in self._plan.inbox if each is not row]
+        self._plan.duplicates.append(row.received)
+        if row.waits_as is not None:
+            self._plan.superseded.append(row.waits_as)
 
     def _quarantine_failure(self, row: InboxRow, error: str) -> None:
         self._quarantine(row, f"our own code failed: {error}", error)
@@ -159,6 +222,7 @@ class _Fold:
     def _quarantine(self, row: InboxRow, reason: str, error: str) -> None:
         payment_id = row.received.payment_id
         row.outcome, row.reason = Outcome.QUARANTINED, reason
+        self._set_apart(row)
         self._quarantined.add(payment_id)
         self._plan.quarantines[payment_id] = (row.received.event_id, error)
         self._plan.announced[payment_id] = row.received.record.position.partition
@@ -193,10 +257,9 @@ class _Fold:
     def _apply(self, row: InboxRow, before: Payment | None, decision: Decision) -> None:
         row.outcome, row.reason = decision.outcome, decision.reason
         if decision.refused:
-            row.refused = True
-            self._refused.add(row.event_id)
-            self._freed.add(row.received.event_id)
-            self._first_positions.pop(row.received.event_id, None)
+            self._set_apart(row)
+        else:
+            self._use_id(row)
         after = decision.payment
         payment_id = row.received.payment_id
         if decision.outcome is Outcome.PARKED:
@@ -220,24 +283,66 @@ class _Fold:
         if after.object_id is not None and (before is None or before.object_id is None):
             found = (after.provider, after.object_id)
             self._owners[found] = self._plan.identified[found] = payment_id
-        if before is None or (awaits_object(before) and not awaits_object(after)):
+        if ends_wait(before, after):
             self._take_parked(payment_id)
 
+    def _set_apart(self, row: InboxRow) -> None:
+        """Leaves the event ID to another record of the event."""
+        row.apart = True
+        self._apart.add(row.event_id)
+        event_id, position = row.received.event_id, row.received.record.position
+        known = self._loaded.known.get(event_id)
+        if known is None or known.position == position:
+            self._freed.add(event_id)
+        for taken in (self._first_positions, self._used_by):
+            if taken.get(event_id) == position:
+                del taken[event_id]
+
+    def _use_id(self, row: InboxRow) -> None:
+        """Uses the event ID up: no other record of the event is decided."""
+        if row.apart:
+            row.apart = False
+            self._apart.discard(refusal_id(row.received))
+        event_id = row.received.event_id
+        self._first_positions[event_id] = self._used_by[event_id] = row.received.record.position
+
     def _take_parked(self, payment_id: str) -> None:
-        """The payment is here, or its object known: what waited for that is taken up in order."""
+        """What parked inputs waited for is here: they are taken up in order."""
         for row in [*self._waited(payment_id), *self._parked.pop(payment_id, ())]:
             self._take(row)
 
     def _waited(self, payment_id: str) -> list[InboxRow]:
         """The stored rows that wait for the payment, as rows of this batch; each of them once."""
-        waited = [
-            InboxRow(received=received, outcome=Outcome.PARKED, reason="", waiting=True)
-            for received in self._loaded.parked.get(payment_id, ())
-            if received.event_id not in self._first_positions
-            and refusal_id(received) not in self._refused
-        ]
-        self._first_positions |= {
-            row.received.event_id: row.received.record.position for row in waited
-        }
+        waited = []
+        for received in self._loaded.parked.get(payment_id, ()):
+            event_id, position = received.event_id, received.record.position
+            known_by = refusal_id(received)
+            if position in self._taken:
+                continue
+            self._taken.add(position)
+            is_apart = known_by in self._loaded.known
+            if not is_apart:
+                self._first_positions[event_id] = position
+            row = InboxRow(
+                received=received,
+                outcome=Outcome.PARKED,
+                reason="",
+                waits_as=known_by if is_apart else event_id,
+                apart=is_apart,
+            )
+            waited.append(row)
         self._plan.inbox.extend(waited)
         return waited
+
+
+def _is_misrouted(received: DecodedInput, payment: Payment | None, decision: Decision) -> bool:
+    """Whether a webhook is refused because its object is not, or not yet, this payment's.
+
+    The payment that has the object, now or later, gets it.
+    """
+    if decision.outcome is not Outcome.CONFLICT or not decision.refused:
+        return False
+    object_id = named_object(received)
+    own = payment.object_id if payment is not None else None
+    is_webhook = not isinstance(received.input.body, CallResult)
+    return is_webhook and object_id is not None and object_id != own

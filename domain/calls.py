@@ -9,7 +9,7 @@ from collections.abc import Container, Iterator, Mapping
 from msgspec import Struct
 from msgspec.structs import replace
 
-from domain.call_key import CallKey, Operation
+from domain.call_key import CallKey, Operation, is_key_of
 from domain.facts import join
 from domain.payment import Payment
 from domain.status import CancelCause
@@ -38,6 +38,15 @@ class ProviderCall(Struct, frozen=True, kw_only=True):
     cancel_cause: CancelCause | None = None
 
 
+def is_last_cancel(call: ProviderCall) -> bool:
+    """Whether this is our own cancel for used-up attempts: whether it did it decides the status.
+
+    So it is acknowledged only if this very call cancelled the object, and refused if the object was
+    final before.
+    """
+    return is_key_of(call.key, str(CallKey.cancel_exhausted(call.payment_id)))
+
+
 def amount_of(call: ProviderCall) -> int:
     """The amount of a create, capture or refund, in minor units.
 
@@ -47,6 +56,23 @@ def amount_of(call: ProviderCall) -> int:
     if call.amount is None:
         raise ValueError(f"call {call.key} has no amount; a {call.operation} always names one")
     return call.amount
+
+
+def currency_of(call: ProviderCall) -> str:
+    """The currency of a call that has an amount. Raises ValueError where it has none."""
+    if call.currency is None:
+        raise ValueError(f"call {call.key} has no currency; a {call.operation} always names one")
+    return call.currency
+
+
+def capture_method_of(call: ProviderCall) -> str:
+    """The capture method of a create. A provider takes a missing one for "capture at once".
+
+    Raises ValueError where the call has none.
+    """
+    if call.capture_method is None:
+        raise ValueError(f"call {call.key} has no capture method; a create always names one")
+    return call.capture_method
 
 
 def _create(payment: Payment) -> ProviderCall:

@@ -12,6 +12,7 @@ from domain.inputs import (
     Create,
     DisputeFact,
     Foreign,
+    FraudWarningFact,
     Input,
     PaymentFact,
     Refund,
@@ -21,7 +22,7 @@ from domain.inputs import (
 )
 from domain.limits import exceeded
 from domain.on_command import on_command, on_create
-from domain.on_fact import on_dispute_fact, on_payment_fact, on_refund_fact
+from domain.on_fact import on_fact
 from domain.on_result import on_result
 from domain.payment import Payment
 from domain.status import Outcome
@@ -46,12 +47,19 @@ def decide(payment: Payment | None, input_: Input, payment_id: str) -> Decision:
     return unchanged(payment, Outcome.REJECTED if is_command else Outcome.QUARANTINED, why)
 
 
+def leaves_id_free(body: object) -> bool:
+    """Whether another form of the same event may be read, and have an effect: this one has none."""
+    if isinstance(body, Unmodelled):
+        return body.unknown_status or body.unread_version or body.other_form
+    return isinstance(body, Foreign)
+
+
 def _decide(payment: Payment | None, input_: Input, payment_id: str) -> Decision:
     body, at = input_.body, input_.received_at
     match body:
         case Unmodelled() | Foreign():
-            refused = isinstance(body, Foreign) or body.unknown_status
             reason = f"{body.kind}: {body.why}"
+            refused = leaves_id_free(body)
             return Decision(
                 outcome=Outcome.IGNORED, reason=reason, payment=payment, refused=refused
             )
@@ -63,13 +71,9 @@ def _decide(payment: Payment | None, input_: Input, payment_id: str) -> Decision
             return on_result(payment, body, at)
         case Release():
             return unchanged(payment, Outcome.REJECTED, "the payment is not quarantined")
-        case PaymentFact() | RefundFact() | DisputeFact() if payment is None:
+        case PaymentFact() | RefundFact() | DisputeFact() | FraudWarningFact() if payment is None:
             return unchanged(None, Outcome.PARKED, "its payment does not exist yet")
-        case PaymentFact():
-            return on_payment_fact(payment, body, at)
-        case RefundFact():
-            return on_refund_fact(payment, body, at)
-        case DisputeFact():
-            return on_dispute_fact(payment, body, at)
+        case PaymentFact() | RefundFact() | DisputeFact() | FraudWarningFact():
+            return on_fact(payment, body, at)
         case _:
             assert_never(body)

@@ -10,7 +10,7 @@ from domain.money import format_amount
 from domain.payment import Payment
 from domain.status import Outcome
 from domain.transitions import is_allowed, is_final
-from domain.view import authorized_in, captured, is_published_alike, status_of
+from domain.view import captured, is_published_alike, status_of
 
 
 class Decision(Struct, frozen=True, kw_only=True):
@@ -46,18 +46,17 @@ def changed(before: Payment, after: Payment, at: datetime, reason: str) -> Decis
     """The decision that turns ``before`` into ``after``; a conflict where that is impossible.
 
     Derives status and provider calls. A change is impossible where the state machine does not
-    allow the new status, or the amounts contradict each other. The version grows by one where the
-    published payment differs. ``updated_at`` never goes back.
+    allow the new status, or less than nothing would be captured. The version grows by one where
+    the published payment differs. ``updated_at`` never goes back.
     """
     status = status_of(after)
     if status is not before.status and not is_allowed(before.status, status):
         kind = "is final" if is_final(before.status) else "does not allow that"
         why = f"the payment would become {status}, but {before.status} {kind}: {reason}"
         return unchanged(before, Outcome.CONFLICT, why)
-    amount, authorized = captured(after), authorized_in(after, status)
-    if not 0 <= amount <= authorized:
-        one, other = (format_amount(each, before.currency) for each in (amount, authorized))
-        why = f"{one} would be captured, but {other} is authorized: {reason}"
+    amount = captured(after)
+    if amount < 0:
+        why = f"{format_amount(amount, before.currency)} would be captured: {reason}"
         return unchanged(before, Outcome.CONFLICT, why)
     calls = new_calls(after)
     keys = after.calls | {call.key for call in calls}

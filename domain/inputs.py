@@ -4,12 +4,18 @@ Amounts are integer minor units of the payment's currency; times are aware UTC.
 """
 
 from datetime import datetime
+from typing import Final, Literal
 
 from msgspec import Struct
 
 from domain.call_key import Operation
-from domain.status import CancelCause, DisputeStatus, ProviderStatus, RefundStatus
+from domain.status import DisputeStatus, MovementKind, ProviderStatus, RefundStatus
 from domain.terms import PaymentTerms
+
+#: In place of an amount: all that is left to capture or refund. It is always said, since an absent
+#: amount may be a lost one.
+All = Literal["all"]
+ALL: Final = "all"
 
 
 class Failure(Struct, frozen=True, omit_defaults=True):
@@ -38,12 +44,12 @@ class Confirm(Struct, frozen=True):
 
 
 class Capture(Struct, frozen=True):
-    """Capture an authorized payment: this amount, or all of it where ``amount`` is None."""
+    """Capture this amount of an authorized payment, or all that is authorized."""
 
     tenant: str
     operation_id: str
     fingerprint: str
-    amount: int | None
+    amount: int | All
 
 
 class Cancel(Struct, frozen=True):
@@ -56,13 +62,13 @@ class Cancel(Struct, frozen=True):
 
 
 class Refund(Struct, frozen=True, kw_only=True):
-    """Refund this amount, or all that is left where ``amount`` is None."""
+    """Refund this amount, or all that is left."""
 
     tenant: str
     operation_id: str
     fingerprint: str
     refund_id: str
-    amount: int | None
+    amount: int | All
     reason: str | None
 
 
@@ -76,6 +82,7 @@ class PaymentFact(Struct, frozen=True, omit_defaults=True, kw_only=True):
     occurred_at: datetime
     object_id: str
     status: ProviderStatus
+    #: What is authorized or, before that, asked for. Others may change it at the provider.
     amount: int
     currency: str
     captured: int
@@ -83,9 +90,10 @@ class PaymentFact(Struct, frozen=True, omit_defaults=True, kw_only=True):
     attempt_ref: str | None = None
     #: Idempotency key of the call that caused this, where the provider names it.
     caused_by: str | None = None
+    #: Whether the provider says what caused this; then no key means that no call of ours did.
+    names_cause: bool = False
     failure: Failure | None = None
     action_url: str | None = None
-    cancel_cause: CancelCause | None = None
 
 
 class RefundFact(Struct, frozen=True, omit_defaults=True, kw_only=True):
@@ -108,13 +116,29 @@ class RefundFact(Struct, frozen=True, omit_defaults=True, kw_only=True):
     claims: str | None = None
     #: Idempotency key of the call that caused this, where the provider names it.
     caused_by: str | None = None
+    #: When the provider made the refund.
+    made_at: datetime | None = None
+    #: The provider may report a released authorization in this form; see ``facts.releases``.
+    may_be_release: bool = False
+    #: The amount is what was given back in all until then, released amounts included if
+    #: ``may_be_release``; the report need not name the refunds. See ``facts.refund_totals``.
+    is_total: bool = False
+    #: The refunds that a total does name.
+    listed: "tuple[RefundFact, ...]" = ()
 
 
 class Movement(Struct, frozen=True, omit_defaults=True):
-    """Disputed money that moved: withdrawn (positive) or reinstated (negative)."""
+    """Disputed money that moved, taken from us (positive) or given to us (negative).
+
+    Its currency is that of the balance it moved on, which need not be the payment's.
+    """
 
     ref: str
+    #: Minor units of ``currency``.
     amount: int
+    #: ISO 4217, upper case.
+    currency: str
+    kind: MovementKind
 
 
 class DisputeFact(Struct, frozen=True, omit_defaults=True, kw_only=True):
@@ -126,9 +150,27 @@ class DisputeFact(Struct, frozen=True, omit_defaults=True, kw_only=True):
     dispute_id: str
     status: DisputeStatus
     amount: int
+    #: The bank may dispute in another currency than the customer paid in.
     currency: str
     reason: str | None = None
     movements: tuple[Movement, ...] = ()
+    #: The response is an appeal against a decision.
+    appeal: bool = False
+    #: Until when the provider takes our response.
+    respond_by: datetime | None = None
+
+
+class FraudWarningFact(Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """A bank's warning that a payment may be fraudulent, as it was at ``occurred_at``."""
+
+    event_id: str
+    occurred_at: datetime
+    object_id: str
+    warning_id: str
+    #: The provider's word for the kind of fraud.
+    type: str
+    #: A refund may still prevent a dispute.
+    actionable: bool
 
 
 class Unmodelled(Struct, frozen=True):
@@ -139,6 +181,10 @@ class Unmodelled(Struct, frozen=True):
     why: str
     #: The kind has an effect, but its status is unknown, so the payment is left unchanged.
     unknown_status: bool = False
+    #: Its form is of a version that is not read, so what it says is unknown.
+    unread_version: bool = False
+    #: The same event may come in a form that has an effect, so its event ID is not used up.
+    other_form: bool = False
 
 
 class Foreign(Struct, frozen=True):
@@ -149,7 +195,7 @@ class Foreign(Struct, frozen=True):
     why: str
 
 
-Fact = PaymentFact | RefundFact | DisputeFact | Unmodelled | Foreign
+Fact = PaymentFact | RefundFact | DisputeFact | FraudWarningFact | Unmodelled | Foreign
 
 
 class CallResult(Struct, frozen=True):

@@ -27,7 +27,9 @@ LIMITS: Final[tuple[Limit, ...]] = (
     Limit("facts about the payment", 200, lambda p: len(p.facts)),
     Limit("requested refunds", 1_000, lambda p: len(p.refunds)),
     Limit("refunds at the provider", 1_500, lambda p: len(p.provider_refunds)),
+    Limit("refunds named by call keys", 1_500, lambda p: len(p.echoed_refunds)),
     Limit("disputes", 100, lambda p: len(p.disputes)),
+    Limit("fraud warnings", 100, lambda p: len(p.fraud_warnings)),
     Limit("movements of money", 1_000, lambda p: sum(len(d.movements) for d in p.disputes)),
 )
 

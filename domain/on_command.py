@@ -9,18 +9,22 @@ from msgspec.structs import replace
 from domain.decision import Decision, changed, created, unchanged
 from domain.facts.join import failures
 from domain.facts.refunds import unproven_refund
-from domain.inputs import Cancel, Capture, Command, Confirm, Create
+from domain.inputs import ALL, All, Cancel, Capture, Command, Confirm, Create
 from domain.inputs import Refund as RefundCommand
 from domain.money import format_amount
 from domain.payment import Attempt, CancelRequest, CaptureRequest, Payment, RefundRequest
 from domain.status import Outcome, Status
 from domain.terms import payment_terms
 from domain.transitions import is_final
-from domain.view import awaits_payment_method, refundable
+from domain.view import authorized, awaits_payment_method, refundable, withdrawn
 
 
 def _format(payment: Payment, amount: int) -> str:
     return format_amount(amount, payment.currency)
+
+
+def _requested(amount: int | All, left: int) -> int:
+    return left if isinstance(amount, str) else amount
 
 
 def rejected(payment: Payment | None, reason: str) -> Decision:
@@ -104,10 +108,11 @@ def _capture(payment: Payment, command: Capture, at: datetime) -> Decision:
         return rejected(
             payment, f"a capture of {_format(payment, previous.amount)} is already in progress"
         )
-    amount = payment.amount if command.amount is None else command.amount
-    if not 0 < amount <= payment.amount:
-        requested, whole = _format(payment, amount), _format(payment, payment.amount)
-        return rejected(payment, f"{requested} can't be captured of a payment of {whole}")
+    held = authorized(payment)
+    amount = _requested(command.amount, held)
+    if not 0 < amount <= held:
+        requested, most = _format(payment, amount), _format(payment, held)
+        return rejected(payment, f"{requested} can't be captured; {most} is authorized")
     number = 1 if previous is None else previous.number + 1
     after = replace(payment, capture=CaptureRequest(number, amount))
     return changed(payment, after, at, f"capture of {_format(payment, amount)} requested")
@@ -132,22 +137,21 @@ def _refund(payment: Payment, command: RefundCommand, at: datetime) -> Decision:
         return rejected(payment, f"refund needs a payment in SUCCEEDED; it is {payment.status}")
     if any(r.id == command.refund_id for r in payment.refunds):
         return rejected(payment, "this refund already exists")
-    reported = next(
-        (r for r in payment.provider_refunds if r.key_refund_id == command.refund_id), None
-    )
+    made = (r.amount for r in payment.provider_refunds if r.key_refund_id == command.refund_id)
+    reported = next((each for each in made if _requested(command.amount, each) == each), None)
     if reported is not None:  # the log was read out of order: the refund came before its command
-        if command.amount not in {None, reported.amount}:
-            actual = _format(payment, reported.amount)
-            return rejected(payment, f"the provider already made this refund, of {actual}")
-        return _request_refund(payment, command, reported.amount, at)
+        return _request_refund(payment, command, reported, at)
     left = refundable(payment)
-    if command.amount is None and (pending := unproven_refund(payment)) is not None:
+    if command.amount == ALL and (pending := unproven_refund(payment)) is not None:
         why = f"the refundable amount is unknown until the provider responds to refund {pending}"
         return rejected(payment, f"{why}; name an amount")
-    amount = left if command.amount is None else command.amount
+    amount = _requested(command.amount, left)
     if not 0 < amount <= left:
         requested, rest = _format(payment, amount), _format(payment, left)
-        return rejected(payment, f"{requested} can't be refunded; {rest} is left")
+        why = f"{requested} can't be refunded; {rest} is left"
+        if disputed := withdrawn(payment):
+            why += f", disputes have withdrawn {_format(payment, disputed)}"
+        return rejected(payment, why)
     return _request_refund(payment, command, amount, at)
 
 

@@ -6,26 +6,40 @@ from msgspec.structs import replace
 
 from domain.call_key import CallKey
 from domain.decision import Decision, changed, unchanged
-from domain.facts import join
+from domain.facts import cancels, disputes, join, refund_totals
 from domain.facts.binding import UNCONFIRMED, awaits_object, is_proof
 from domain.facts.refunds import (
     find_reported,
+    is_release,
     proven_refunds,
     refund_id_in_key,
     with_reported,
 )
-from domain.inputs import DisputeFact, PaymentFact, RefundFact
+from domain.inputs import DisputeFact, FraudWarningFact, PaymentFact, RefundFact
 from domain.money import format_amount
-from domain.payment import Dispute, Payment, ProviderRefund
-from domain.status import Outcome, ProviderStatus
+from domain.payment import Payment, ProviderRefund
+from domain.status import CancelCause, Outcome, ProviderStatus
 from domain.view import live_fact
 
-AnyFact = PaymentFact | RefundFact | DisputeFact
+AnyFact = PaymentFact | RefundFact | DisputeFact | FraudWarningFact
+
+
+def on_fact(payment: Payment, fact: AnyFact, at: datetime) -> Decision:
+    """Applies a fact about the payment's object, or about what stands beside it."""
+    match fact:
+        case PaymentFact():
+            return on_payment_fact(payment, fact, at)
+        case RefundFact():
+            return on_refund_fact(payment, fact, at)
+        case DisputeFact():
+            return on_dispute_fact(payment, fact, at)
+        case _:
+            return on_fraud_warning(payment, fact, at)
 
 
 def _describe(fact: AnyFact) -> str:
     """The fact as reasons name it: status, time at the provider, event ID."""
-    return f"{fact.status} at {fact.occurred_at.isoformat()} ({fact.event_id})"
+    return f"{_state(fact)} at {fact.occurred_at.isoformat()} ({fact.event_id})"
 
 
 def _format(payment: Payment, amount: int) -> str:
@@ -33,24 +47,31 @@ def _format(payment: Payment, amount: int) -> str:
 
 
 def _contradiction(payment: Payment, fact: AnyFact) -> str | None:
-    """Why the fact cannot be about this payment; None where it can."""
+    """Why the fact cannot be about this payment; None where it can.
+
+    No amount is a contradiction: others may authorize, capture and so refund more at the provider
+    than was asked for, and a refund may be reported before that.
+    """
     if payment.create_refusal is not None:
         return (
             f"the event reports {_describe(fact)}, but the provider refused to create this payment"
         )
-    if payment.object_id is not None and fact.object_id != payment.object_id:
-        return (
-            f"the event is about object {fact.object_id}, "
-            f"but this payment's object is {payment.object_id}"
-        )
-    if fact.currency != payment.currency:
+    other = other_object(payment, fact.object_id)
+    if other is not None:
+        return other
+    # a bank may dispute in another currency, and a warning has none
+    if isinstance(fact, PaymentFact | RefundFact) and fact.currency != payment.currency:
         return f"the event is in {fact.currency}, but the payment is in {payment.currency}"
-    whole = _format(payment, payment.amount)
-    if isinstance(fact, PaymentFact) and fact.amount != payment.amount:
-        return f"the event is about {_format(payment, fact.amount)}, but the payment is {whole}"
-    if isinstance(fact, RefundFact) and fact.amount > payment.amount:
-        return f"the refund of {_format(payment, fact.amount)} exceeds the payment of {whole}"
     return None
+
+
+def other_object(payment: Payment, object_id: str) -> str | None:
+    """Why the provider's object is certainly not this payment's; None where it may be."""
+    if payment.object_id in {None, object_id}:
+        return None
+    return (
+        f"the event is about object {object_id}, but this payment's object is {payment.object_id}"
+    )
 
 
 def _terminal_contradiction(payment: Payment, fact: PaymentFact) -> str | None:
@@ -61,13 +82,22 @@ def _terminal_contradiction(payment: Payment, fact: PaymentFact) -> str | None:
     known = join.terminal(payment.facts)
     if known is None or fact.status not in join.TERMINAL:
         return None
-    same = (known.status, known.captured, known.cancel_cause)
-    if (fact.status, fact.captured, fact.cancel_cause) == same:
+    is_same = (fact.status, fact.captured) == (known.status, known.captured)
+    if is_same and (fact.status is not ProviderStatus.CANCELED or _is_same_cause(payment, fact)):
         return None
     amount = (
         f" of {_format(payment, fact.captured)}" if fact.status is ProviderStatus.SUCCEEDED else ""
     )
     return f"the event reports {fact.status}{amount}, but {_describe(known)} is final"
+
+
+def _is_same_cause(payment: Payment, fact: PaymentFact) -> bool:
+    """Whether a report of the cancel has the known cause, as far as both say one."""
+    cause, known = cancels.cause_of(payment.id, fact), cancels.known_cause(payment)
+    if cause is None or cause is known:
+        return True
+    by_us = cause is CancelCause.ATTEMPTS_EXHAUSTED
+    return known is None and by_us is cancels.ended_by_last_cancel(payment)
 
 
 def _refused_or_waiting(payment: Payment, fact: AnyFact) -> Decision | None:
@@ -83,6 +113,15 @@ def _refused_or_waiting(payment: Payment, fact: AnyFact) -> Decision | None:
     return None
 
 
+def _is_unexplained(payment: Payment, fact: PaymentFact) -> bool:
+    """Whether only the answer to our own cancel can tell who cancelled the object."""
+    return (
+        fact.status is ProviderStatus.CANCELED
+        and cancels.cause_of(payment.id, fact) is None
+        and cancels.awaits_answer(payment)
+    )
+
+
 def _conflict(payment: Payment, reason: str) -> Decision:
     return unchanged(payment, Outcome.CONFLICT, reason)
 
@@ -92,6 +131,14 @@ def on_payment_fact(payment: Payment, fact: PaymentFact, at: datetime) -> Decisi
     decision = _refused_or_waiting(payment, fact)
     if decision is not None:
         return decision
+    if _is_unexplained(payment, fact):
+        urgent = str(CallKey.cancel_exhausted(payment.id))
+        return Decision(
+            outcome=Outcome.PARKED,
+            reason=cancels.UNEXPLAINED,
+            payment=payment,
+            urgent_call=urgent,
+        )
     wrong = _terminal_contradiction(payment, fact)
     if wrong is not None:
         return _conflict(payment, wrong)
@@ -128,39 +175,76 @@ def on_refund_fact(payment: Payment, fact: RefundFact, at: datetime) -> Decision
     decision = _refused_or_waiting(payment, fact)
     if decision is not None:
         return decision
-    wrong = _refund_contradiction(payment, fact)
+    wrong = next((why for f in _single(fact) if (why := _refund_contradiction(payment, f))), None)
     if wrong is not None:
         return _conflict(payment, wrong)
+    if fact.is_total:
+        return _on_total(payment, fact, at)
     known = find_reported(payment, fact.ref)
-    facts = join.add_refund_fact(known.facts if known is not None else (), fact)
-    key_refund_ids = (
-        known.key_refund_id if known is not None else None,
-        refund_id_in_key(payment.id, fact.caused_by),
-    )
-    key_refund_id = min((each for each in key_refund_ids if each is not None), default=None)
-    claims = {*(known.claims if known is not None else ()), fact.claims}
-    made = ProviderRefund(
-        ref=fact.ref,
-        id=fact.refund_id,
-        amount=fact.amount,
-        facts=facts,
-        key_refund_id=key_refund_id,
-        claims=tuple(sorted(filter(None, claims))),
-    )
+    made = _merged(payment, fact)
     if made == known:
-        (kept,) = (f for f in facts if f.status is fact.status)
+        (kept,) = (f for f in made.facts if f.status is fact.status)
         name = _public_id(payment, made)
         return unchanged(payment, Outcome.STALE, f"refund {name}: {_superseded(fact, kept)}")
     reported = with_reported(payment, made)
     after = replace(payment, provider_refunds=reported, object_id=fact.object_id)
     name = _public_id(after, made)
-    decision = changed(payment, after, at, f"refund {name} is {fact.status}")
-    strongest = facts[-1]
+    what = f"refund {name} is {fact.status}"
+    if is_release(after, made.ref):
+        what = f"refund {name} is no refund, as far as known: an authorization was released"
+    decision = changed(payment, after, at, what)
+    strongest = made.facts[-1]
     if decision.payment is not None and decision.payment.version == payment.version:
         reason = f"refund {name}: {_superseded(fact, strongest)}"
         if strongest.event_id != fact.event_id:
             return replace(decision, outcome=Outcome.STALE, reason=reason)
     return decision
+
+
+def _single(fact: RefundFact) -> tuple[RefundFact, ...]:
+    """The facts that are each about one refund."""
+    return fact.listed if fact.is_total else (fact,)
+
+
+def _on_total(payment: Payment, fact: RefundFact, at: datetime) -> Decision:
+    """Applies a report of what was given back in all, and of the refunds that it names."""
+    after = payment
+    for each in fact.listed:
+        after = replace(after, provider_refunds=with_reported(after, _merged(after, each)))
+    refund_id = refund_id_in_key(payment.id, fact.caused_by)
+    echoes = payment.echoed_refunds | ({refund_id} if refund_id is not None else set())
+    total = refund_totals.latest(payment.refund_total, replace(fact, listed=()))
+    after = replace(after, refund_total=total, echoed_refunds=echoes, object_id=fact.object_id)
+    spans = refund_totals.range_with(payment.refund_total_range, fact)
+    after = replace(after, refund_total_range=spans)
+    if after == payment:
+        return unchanged(payment, Outcome.STALE, _superseded(fact, total))
+    what = f"{_format(payment, fact.amount)} were given back or released in all"
+    return changed(payment, after, at, what)
+
+
+def _merged(payment: Payment, fact: RefundFact) -> ProviderRefund:
+    """What is known of the fact's refund, with this fact."""
+    known = find_reported(payment, fact.ref)
+    key_refund_ids = (
+        known.key_refund_id if known is not None else None,
+        refund_id_in_key(payment.id, fact.caused_by),
+    )
+    claims = {*(known.claims if known is not None else ()), fact.claims}
+    return ProviderRefund(
+        ref=fact.ref,
+        id=fact.refund_id,
+        amount=fact.amount,
+        facts=join.add_refund_fact(known.facts if known is not None else (), fact),
+        key_refund_id=min((each for each in key_refund_ids if each is not None), default=None),
+        claims=tuple(sorted(filter(None, claims))),
+        made_at=_earliest(known.made_at if known is not None else None, fact.made_at),
+        may_be_release=fact.may_be_release and (known is None or known.may_be_release),
+    )
+
+
+def _earliest(one: datetime | None, other: datetime | None) -> datetime | None:
+    return min((each for each in (one, other) if each is not None), default=None)
 
 
 def _public_id(payment: Payment, made: ProviderRefund) -> str:
@@ -170,15 +254,16 @@ def _public_id(payment: Payment, made: ProviderRefund) -> str:
 
 
 def _refund_contradiction(payment: Payment, fact: RefundFact) -> str | None:
-    """How the fact's amount contradicts the known or the requested one; None where it does not."""
+    """How the fact's amount contradicts the known or the requested one; None where it does not.
+
+    A key is no contradiction: a refund of another amount is not the one that our call asked for.
+    """
     amount = _format(payment, fact.amount)
     known = find_reported(payment, fact.ref)
     if known is not None and fact.amount != known.amount:
         return f"the event is about {amount}, but the refund is {_format(payment, known.amount)}"
-    key_refund_id = refund_id_in_key(payment.id, fact.caused_by)
     for refund in payment.refunds:
-        ours = refund.provider_ref == fact.ref or refund.id == key_refund_id
-        if ours and fact.amount != refund.amount:
+        if refund.provider_ref == fact.ref and fact.amount != refund.amount:
             requested = _format(payment, refund.amount)
             return f"the event is about {amount}, but the requested refund is {requested}"
     return None
@@ -190,13 +275,34 @@ def on_dispute_fact(payment: Payment, fact: DisputeFact, at: datetime) -> Decisi
     if decision is not None:
         return decision
     known = next((d for d in payment.disputes if d.id == fact.dispute_id), None)
-    moved = join.add_movements(known.movements if known else (), fact.movements)
-    later = known is None or join.dispute_order(fact) > join.dispute_order(known.fact)
-    dispute = Dispute(fact.dispute_id, fact if later or known is None else known.fact, moved)
+    dispute = disputes.with_fact(known, fact)
     if dispute == known:
         reason = f"dispute {dispute.id}: {_superseded(fact, dispute.fact)}"
         return unchanged(payment, Outcome.STALE, reason)
     others = (d for d in payment.disputes if d.id != dispute.id)
-    disputes = tuple(sorted((*others, dispute), key=lambda d: d.id))
-    after = replace(payment, disputes=disputes, object_id=fact.object_id)
+    kept = tuple(sorted((*others, dispute), key=lambda d: d.id))
+    after = replace(payment, disputes=kept, object_id=fact.object_id)
     return changed(payment, after, at, f"dispute {dispute.id} is {fact.status}")
+
+
+def on_fraud_warning(payment: Payment, fact: FraudWarningFact, at: datetime) -> Decision:
+    """Applies a fact about a bank's fraud warning."""
+    decision = _refused_or_waiting(payment, fact)
+    if decision is not None:
+        return decision
+    known = next((w for w in payment.fraud_warnings if w.warning_id == fact.warning_id), None)
+    latest = disputes.latest_warning(known, fact)
+    if known is not None and latest == known:
+        reason = f"fraud warning {known.warning_id}: {_superseded(fact, known)}"
+        return unchanged(payment, Outcome.STALE, reason)
+    others = (w for w in payment.fraud_warnings if w.warning_id != fact.warning_id)
+    kept = tuple(sorted((*others, latest), key=lambda w: w.warning_id))
+    after = replace(payment, fraud_warnings=kept, object_id=fact.object_id)
+    return changed(payment, after, at, f"fraud warning {fact.warning_id} is {_state(fact)}")
+
+
+def _state(fact: AnyFact) -> str:
+    """The word for what a fact reports, as reasons name it."""
+    if isinstance(fact, FraudWarningFact):
+        return "actionable" if fact.actionable else "not actionable"
+    return str(fact.status)

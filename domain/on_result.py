@@ -6,6 +6,7 @@ from msgspec.structs import replace
 
 from domain.call_key import CallKey, Operation
 from domain.decision import Decision, changed, unchanged
+from domain.facts import cancels
 from domain.inputs import CallResult, Failure
 from domain.money import format_amount
 from domain.payment import Payment
@@ -104,7 +105,9 @@ def _refused(
         # also of a payment that is final by now, or the end would depend on what came first
         case Operation.CANCEL if name == str(payment.cancel_refusals + 1):
             after = replace(after, cancel=None, cancel_refusals=payment.cancel_refusals + 1)
-        case Operation.REFUND:
+        case Operation.CANCEL if cancels.is_answer(payment.id, result):
+            after = replace(after, last_cancel_refused=True)
+        case _:  # a refund; of any other call, none has this name
             refunds = tuple(
                 replace(r, refusal=refusal) if r.id == name else r for r in payment.refunds
             )

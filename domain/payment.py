@@ -9,7 +9,14 @@ from datetime import datetime
 
 from msgspec import Struct
 
-from domain.inputs import DisputeFact, Failure, Movement, PaymentFact, RefundFact
+from domain.inputs import (
+    DisputeFact,
+    Failure,
+    FraudWarningFact,
+    Movement,
+    PaymentFact,
+    RefundFact,
+)
 from domain.status import Status
 from domain.terms import PaymentTerms
 
@@ -62,6 +69,9 @@ class ProviderRefund(Struct, frozen=True, omit_defaults=True, kw_only=True):
     key_refund_id: str | None = None
     #: Every refund ID of ours that an event claimed for it. A later event may leave it out.
     claims: tuple[str, ...] = ()
+    made_at: datetime | None = None
+    #: Each of its reports may be of a released authorization.
+    may_be_release: bool = False
 
 
 class Dispute(Struct, frozen=True, omit_defaults=True):
@@ -91,12 +101,22 @@ class Payment(PaymentTerms, frozen=True, omit_defaults=True):
     cancel: CancelRequest | None = None
     #: How many cancels the provider refused. The next one has the next number in its key.
     cancel_refusals: int = 0
+    #: The provider refused our own cancel for used-up attempts: somebody else had ended it.
+    last_cancel_refused: bool = False
     #: The facts that determine the view; ``join`` drops those that no longer can.
     facts: tuple[PaymentFact, ...] = ()
     refunds: tuple[RefundRequest, ...] = ()
     #: In order of their refs.
     provider_refunds: tuple[ProviderRefund, ...] = ()
+    #: The latest report of what was given back in all.
+    refund_total: RefundFact | None = None
+    #: The least and the greatest amount of such reports that may have a release in them.
+    refund_total_range: tuple[int, int] | None = None
+    #: Requested refunds whose call key such a report carries.
+    echoed_refunds: frozenset[str] = frozenset()
     disputes: tuple[Dispute, ...] = ()
+    #: The latest fact about each warning, in order of their IDs.
+    fraud_warnings: tuple[FraudWarningFact, ...] = ()
     #: Keys of the provider calls requested so far.
     calls: frozenset[str] = frozenset()
     #: Keys of those calls that have a result.

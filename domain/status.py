@@ -1,6 +1,7 @@
 """The statuses of payments, refunds and disputes, and the outcomes of inputs."""
 
 from enum import StrEnum
+from typing import Final
 
 
 class Status(StrEnum):
@@ -27,7 +28,7 @@ class RefundStatus(StrEnum):
 
 
 class DisputeStatus(StrEnum):
-    """The status of a dispute. A lost one can still be won."""
+    """The status of a dispute. A lost one can be appealed, and won; an inquiry can come back."""
 
     WARNING_NEEDS_RESPONSE = "WARNING_NEEDS_RESPONSE"
     WARNING_UNDER_REVIEW = "WARNING_UNDER_REVIEW"
@@ -37,6 +38,14 @@ class DisputeStatus(StrEnum):
     PREVENTED = "PREVENTED"
     LOST = "LOST"
     WON = "WON"
+
+
+class MovementKind(StrEnum):
+    """Why disputed money moved."""
+
+    WITHDRAWN = "withdrawn"
+    REINSTATED = "reinstated"
+    ADJUSTED = "adjusted"  # a correction of either, such as of an exchange rate; no decision
 
 
 class Outcome(StrEnum):
@@ -50,6 +59,10 @@ class Outcome(StrEnum):
     CONFLICT = "conflict"  # contradicts a final state, or is about another payment's object
     IGNORED = "ignored"  # a kind of event that has no effect on a payment
     QUARANTINED = "quarantined"  # our own code failed on it
+
+
+#: The outcomes of inputs that wait: their records are kept, to be decided again.
+WAITING: Final = frozenset({Outcome.PARKED, Outcome.QUARANTINED})
 
 
 class ProviderStatus(StrEnum):

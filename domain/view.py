@@ -8,10 +8,17 @@ from typing import Final
 
 from msgspec import Struct
 
-from domain.facts import join, refunds
+from domain.facts import cancels, join, refunds
+from domain.facts.disputes import (
+    DisputeView,
+    FraudWarningView,
+    view_of,
+    warning_view,
+    withdrawn_amount,
+)
 from domain.inputs import Failure, PaymentFact
-from domain.payment import Attempt, Dispute, Payment
-from domain.status import CancelCause, DisputeStatus, ProviderStatus, RefundStatus, Status
+from domain.payment import Attempt, Payment
+from domain.status import ProviderStatus, RefundStatus, Status
 from domain.terms import PublishedTerms, published_terms
 
 _LIVE_STATUS: Final = {
@@ -21,16 +28,23 @@ _LIVE_STATUS: Final = {
     ProviderStatus.AUTHORIZED: Status.AUTHORIZED,
 }
 
+#: Statuses in which money is authorized.
+_HELD: Final = frozenset({ProviderStatus.AUTHORIZED, ProviderStatus.SUCCEEDED})
+
 
 class NextAction(Struct, frozen=True):
-    """What has to happen before the payment continues: ``redirect`` or ``new_payment_method``."""
+    """What has to happen before the payment continues.
+
+    ``redirect``: the customer visits ``url``. ``provider_sdk``: the customer acts in the provider's
+    own SDK, since there is no page. ``new_payment_method``: the client confirms with another one.
+    """
 
     type: str
     url: str | None = None
 
 
 class Amounts(Struct, frozen=True):
-    """Minor units; 0 <= refunded <= captured <= authorized."""
+    """Minor units, as the provider reports them; 0 <= refunded <= captured <= authorized."""
 
     authorized: int
     captured: int
@@ -48,17 +62,6 @@ class RefundView(Struct, frozen=True, kw_only=True):
     reversed: bool
 
 
-class DisputeView(Struct, frozen=True, kw_only=True):
-    """One dispute, as published."""
-
-    id: str
-    status: DisputeStatus
-    amount: int
-    reason: str | None
-    funds_withdrawn: int
-    funds_reinstated: int
-
-
 class Snapshot(PublishedTerms, frozen=True):
     """The whole payment as of ``version``, as published."""
 
@@ -74,6 +77,7 @@ class Snapshot(PublishedTerms, frozen=True):
     provider_object_id: str | None
     refunds: tuple[RefundView, ...]
     disputes: tuple[DisputeView, ...]
+    fraud_warnings: tuple[FraudWarningView, ...]
     created_at: datetime
     updated_at: datetime
 
@@ -89,11 +93,16 @@ def has_failed(payment: Payment, attempt: Attempt) -> bool:
 
 
 def live_fact(payment: Payment) -> PaymentFact | None:
-    """The latest fact about the current attempt; None where there is none."""
+    """The latest fact about the current attempt; None where there is none.
+
+    After a failure, an object that is open is no attempt: it waits for a payment method, also if
+    the provider keeps the error of the failure no longer.
+    """
     if not any(f.status is ProviderStatus.ATTEMPT_FAILED for f in payment.facts):
         return join.latest_live(payment.facts, 0)
     over = [a.number for a in started_attempts(payment) if has_failed(payment, a)]
-    return join.latest_live(payment.facts, max(over, default=0))
+    latest = join.latest_live(payment.facts, max(over, default=0))
+    return None if latest is not None and latest.status is ProviderStatus.OPEN else latest
 
 
 def exhausted(payment: Payment) -> bool:
@@ -117,8 +126,7 @@ def status_of(payment: Payment) -> Status:
     if terminal is not None:
         if terminal.status is ProviderStatus.SUCCEEDED:
             return Status.SUCCEEDED
-        has_failed_finally = terminal.cancel_cause is CancelCause.ATTEMPTS_EXHAUSTED
-        return Status.FAILED if has_failed_finally else Status.CANCELED
+        return Status.FAILED if cancels.ended_by_last_cancel(payment) else Status.CANCELED
     if payment.create_refusal is not None:
         return Status.FAILED
     live = live_fact(payment)
@@ -129,6 +137,14 @@ def status_of(payment: Payment) -> Status:
     return Status.CREATED if payment.object_id is None else Status.PROCESSING
 
 
+def authorized(payment: Payment) -> int:
+    """The authorized amount, in minor units; also what was captured beyond it."""
+    fact = join.terminal(payment.facts)
+    if fact is None and payment.create_refusal is None:
+        fact = live_fact(payment)
+    return max(fact.amount, fact.captured) if fact is not None and fact.status in _HELD else 0
+
+
 def captured(payment: Payment) -> int:
     """The captured amount, in minor units."""
     terminal = join.terminal(payment.facts)
@@ -137,24 +153,29 @@ def captured(payment: Payment) -> int:
 
 
 def refundable(payment: Payment) -> int:
-    """What can still be refunded, in minor units: captured, less what refunds reserve."""
-    return captured(payment) - refunds.reserved_amount(payment)
+    """What can still be refunded, in minor units.
+
+    It is what was captured, less what refunds reserve and what disputes have withdrawn. Never
+    negative: a dispute may take what was refunded.
+    """
+    left = captured(payment) - refunds.reserved_amount(payment) - withdrawn(payment)
+    return max(0, left)
+
+
+def withdrawn(payment: Payment) -> int:
+    """The captured amount that disputes have withdrawn, in minor units."""
+    return withdrawn_amount(payment, captured(payment))
 
 
 def amounts(payment: Payment) -> Amounts:
     """The amounts, recomputed from the facts."""
     captured_amount = captured(payment)
     return Amounts(
-        authorized=authorized_in(payment, payment.status),
+        authorized=authorized(payment),
         captured=captured_amount,
         # a refund that the bank returned and its replacement can both be succeeded for a while
         refunded=min(refunds.refunded_amount(payment), captured_amount),
     )
-
-
-def authorized_in(payment: Payment, status: Status) -> int:
-    """The authorized amount that the payment would have in this status, in minor units."""
-    return payment.amount if status in {Status.AUTHORIZED, Status.SUCCEEDED} else 0
 
 
 def failure_of(payment: Payment) -> Failure | None:
@@ -186,6 +207,8 @@ def next_action(payment: Payment) -> NextAction | None:
     live = live_fact(payment)
     if live is None:
         return NextAction("new_payment_method")
+    if live.action_url is None:
+        return NextAction("provider_sdk")
     return NextAction("redirect", live.action_url)
 
 
@@ -203,17 +226,6 @@ def _refund_view(refund: refunds.RefundRecord) -> RefundView:
         reason=reason,
         failure=facts[-1].failure if facts else failure,
         reversed=succeeded and refund.status is not RefundStatus.SUCCEEDED,
-    )
-
-
-def _dispute_view(dispute: Dispute) -> DisputeView:
-    return DisputeView(
-        id=dispute.id,
-        status=dispute.fact.status,
-        amount=dispute.fact.amount,
-        reason=dispute.fact.reason,
-        funds_withdrawn=sum(m.amount for m in dispute.movements if m.amount > 0),
-        funds_reinstated=-sum(m.amount for m in dispute.movements if m.amount < 0),
     )
 
 
@@ -243,7 +255,8 @@ def _snapshot(payment: Payment, refund_views: tuple[RefundView, ...]) -> Snapsho
         cancel_requested=payment.cancel is not None,
         provider_object_id=payment.object_id,
         refunds=refund_views,
-        disputes=tuple(_dispute_view(d) for d in payment.disputes),
+        disputes=tuple(view_of(d) for d in payment.disputes),
+        fraud_warnings=tuple(warning_view(w) for w in payment.fraud_warnings),
         created_at=payment.created_at,
         updated_at=payment.updated_at,
         **published_terms(payment),

@@ -1,6 +1,6 @@
 """Assembles the application. It opens nothing before its lifespan begins."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 from typing import Any
@@ -15,11 +15,11 @@ from ingress.http.middleware import RequestMiddleware
 from ingress.idempotency import RecentOperations
 from ingress.metrics import Metrics
 from ingress.publisher import Publisher
-from ingress.routes import documentation, health, payment_commands, payment_reads
+from ingress.routes import client_secret, documentation, health, payment_commands, payment_reads
 from ingress.routes.dependencies import AppContext, Clock
 from ingress.routes.openapi import DESCRIPTION, document
 from ingress.routes.webhooks import ROUTE as WEBHOOKS
-from ports.provider import WebhookReader
+from ports.provider import ClientSecretReader, MoneyRules, WebhookReader
 from schemas.settings import IngressSettings
 
 VERSION = "1"
@@ -29,6 +29,8 @@ def create_app(
     settings: IngressSettings,
     *,
     readers: Mapping[str, WebhookReader],
+    money_rules: Mapping[str, MoneyRules],
+    client_secrets: Mapping[str, ClientSecretReader],
     publisher: Publisher,
     database: Database,
     metrics: Metrics,
@@ -41,6 +43,9 @@ def create_app(
     Args:
         settings: limits, API keys and defaults.
         readers: the webhook reader of each provider, by name.
+        money_rules: which amounts each provider can collect, by its name.
+        client_secrets: the reader of client secrets of each provider that has one. Closed at
+            shutdown.
         publisher: where webhooks and commands are published.
         database: for reads and for the look-up of operations.
         metrics: what is counted.
@@ -52,13 +57,8 @@ def create_app(
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[dict[str, Any]]:
         make_document()
-        async with AsyncExitStack() as stack:
-            for resource in resources:
-                await stack.enter_async_context(resource)
-            if connections is None:
-                yield {}
-            else:
-                yield {STATE_KEY: await stack.enter_async_context(connections)}
+        async with _opened(client_secrets.values(), resources, connections) as state:
+            yield state
 
     app = FastAPI(
         title="Payments",
@@ -70,21 +70,50 @@ def create_app(
         # FastAPI would read the environment at every request. /metrics has these figures.
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )
-    app.state.context = _context(settings, readers, publisher, database, metrics, clock)
-    # First, because routes are tried in order and this is the busiest one.
-    app.router.routes.insert(0, WEBHOOKS)
-    for router in (payment_commands.router, payment_reads.router, health.router):
-        app.include_router(router)
-    documented, make_document = documentation.routes(lambda: document(app))
-    app.router.routes.extend(documented)
+    app.state.context = _context(
+        settings, readers, money_rules, client_secrets, publisher, database, metrics, clock
+    )
+    make_document = _add_routes(app)
     problems.install(app, metrics)
     app.add_middleware(RequestMiddleware, metrics=metrics)
     return app
 
 
+@asynccontextmanager
+async def _opened(
+    readers: Iterable[ClientSecretReader],
+    resources: Sequence[AbstractAsyncContextManager[Any]],
+    connections: Connections | None,
+) -> AsyncIterator[dict[str, Any]]:
+    """Enters the resources and yields the state of the lifespan; closes the readers at the end."""
+    async with AsyncExitStack() as stack:
+        for reader in readers:
+            stack.push_async_callback(reader.close)
+        for resource in resources:
+            await stack.enter_async_context(resource)
+        if connections is None:
+            yield {}
+        else:
+            yield {STATE_KEY: await stack.enter_async_context(connections)}
+
+
+def _add_routes(app: FastAPI) -> Callable[[], bytes]:
+    """Adds every route. Returns the function that makes the API's document of them."""
+    # First, because routes are tried in order and this is the busiest one.
+    app.router.routes.insert(0, WEBHOOKS)
+    routers = (payment_commands.router, payment_reads.router, client_secret.router, health.router)
+    for router in routers:
+        app.include_router(router)
+    documented, make_document = documentation.routes(lambda: document(app))
+    app.router.routes.extend(documented)
+    return make_document
+
+
 def _context(
     settings: IngressSettings,
     readers: Mapping[str, WebhookReader],
+    money_rules: Mapping[str, MoneyRules],
+    client_secrets: Mapping[str, ClientSecretReader],
     publisher: Publisher,
     database: Database,
     metrics: Metrics,
@@ -95,6 +124,8 @@ def _context(
     return AppContext(
         tenants=settings.api_keys,
         readers=readers,
+        money_rules=money_rules,
+        client_secrets=client_secrets,
         publisher=publisher,
         command_service=CommandService(publisher, RecentOperations(), lookup, metrics),
         database=database,

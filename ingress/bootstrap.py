@@ -12,7 +12,7 @@ from ingress.http.connections import Connections, Limits
 from ingress.kafka_target import KafkaTarget
 from ingress.metrics import Metrics
 from ingress.publisher import KafkaPublisher
-from providers.registry import readers
+from providers.registry import client_secret_readers, money_rules, readers
 from runtime import logs
 from runtime.clock import utc_now
 from schemas.settings import (
@@ -49,6 +49,8 @@ def application() -> FastAPI:
     return create_app(
         settings,
         readers=webhook_readers,
+        money_rules=money_rules(),
+        client_secrets=client_secret_readers(),
         publisher=publisher,
         database=database,
         metrics=metrics,

@@ -6,8 +6,9 @@ addresses, versions and amounts. Times of day and beginnings of telephone number
 (``12:30``, ``+49 (30)``): with them one in ten dates of a thirtieth would be refused. A card number
 inside a longer run of digits (``1234 5555 5555 5555 4444``) is found if such gaps separate it from
 the rest. Digits without a gap are one number, so a run longer than every brand's numbers is none.
-Digits inside a UUID or a hexadecimal token are none either: one in some 3,000 random UUIDs would
-pass as a card number, and a client could never use it as its idempotency key.
+Digits inside a UUID or a hexadecimal token are none either: one in some 3,000 random UUIDs, and in
+8,000 object IDs of 24 characters, would pass as a card number, and a client could never use it as
+its idempotency key.
 """
 
 import re
@@ -63,10 +64,10 @@ _GAP: Final = r"(?:[^\w.]|_)"
 _ENOUGH_DIGITS: Final = re.compile(rf"(?:\d{_GAP}{{0,3}}){{{_SHORTEST - 1}}}\d")
 _RUN: Final = re.compile(rf"\d+(?:{_GAP}{{1,3}}\d+)*")
 _GROUP: Final = re.compile(r"\d+")
-#: A UUID, or a hexadecimal token as long as one without its dashes, that has a letter.
+#: A UUID, or a hexadecimal token that has a letter and the length of an object ID (24) or more.
 _RANDOM_ID: Final = re.compile(
     r"(?<![0-9a-z])(?=[0-9-]*[a-f])"
-    r"(?:[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|[0-9a-f]{32,})(?![0-9a-z])",
+    r"(?:[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|[0-9a-f]{24,})(?![0-9a-z])",
     re.IGNORECASE | re.ASCII,
 )
 #: A time of day, with or without seconds, or the beginning of a telephone number.

@@ -116,7 +116,7 @@ def confirm(
 def capture(
     operation: ClientOperation, body: CaptureRequest, received_at: datetime
 ) -> CapturePayment:
-    """Builds a capture of the amount given, or of everything."""
+    """Builds a capture."""
     return CapturePayment(**_envelope(operation, received_at), **body.model_dump())
 
 
@@ -128,7 +128,7 @@ def cancel(operation: ClientOperation, body: CancelRequest, received_at: datetim
 def refund(
     operation: ClientOperation, body: RefundRequest, received_at: datetime, *, refund_id: str
 ) -> RefundPayment:
-    """Builds a refund of the amount given, or of everything that is left."""
+    """Builds a refund."""
     return RefundPayment(
         **_envelope(operation, received_at), **body.model_dump(), refund_id=refund_id
     )
@@ -146,21 +146,11 @@ def accepted_payment(command: CreatePayment) -> AcceptedPayment:
 
 def accepted_operation(name: PaymentOperation, command: CommandBase) -> AcceptedOperation:
     """Returns the answer to any other operation, from the command that was published."""
-    amount, amount_is = _accepted_amount(command)
     return AcceptedOperation(
         payment_id=command.payment_id,
         operation=name,
         operation_id=command.operation_id,
         event_id=command.event_id,
         refund_id=command.refund_id if isinstance(command, RefundPayment) else None,
-        amount=amount,
-        amount_is=amount_is,
+        amount=command.amount if isinstance(command, CapturePayment | RefundPayment) else None,
     )
-
-
-def _accepted_amount(
-    command: CommandBase,
-) -> tuple[int | None, Literal["given", "all_that_is_left"] | None]:
-    if not isinstance(command, CapturePayment | RefundPayment):
-        return None, None
-    return command.amount, "given" if command.amount is not None else "all_that_is_left"

@@ -5,6 +5,7 @@ body. This module only lets the client know at once.
 """
 
 import time
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Final, Protocol
 
@@ -12,7 +13,11 @@ from pydantic import ValidationError
 
 from ingress.command_builders import BuildCommand, ClientOperation
 from ingress.database import Database
-from ingress.errors import BrokerUnavailableError, DatabaseUnavailableError
+from ingress.errors import (
+    BrokerUnavailableError,
+    DatabaseUnavailableError,
+    InvalidFieldsError,
+)
 from ingress.http.json_body import invalid_fields
 from ingress.idempotency import RecentOperation, RecentOperations, key_reused
 from ingress.metrics import Metrics
@@ -89,9 +94,16 @@ class CommandService:
         self._metrics = metrics
 
     async def accept(
-        self, operation: ClientOperation, build: BuildCommand, now: datetime
+        self,
+        operation: ClientOperation,
+        build: BuildCommand,
+        now: datetime,
+        check: Callable[[], None] = lambda: None,
     ) -> tuple[CommandBase, bool]:
         """Returns the published command, and whether an earlier request had published it.
+
+        ``check`` raises InvalidFieldsError for what can't be accepted any more. A retry of what
+        was accepted is not checked again: it has the first answer, by whichever rules.
 
         Raises IdempotencyKeyReusedError, BrokerUnavailableError, BodyTooLargeError or
         InvalidFieldsError.
@@ -109,8 +121,12 @@ class CommandService:
         if now - known.received_at > RECEIVED_AT_KEPT_FOR:
             known.received_at = now
         try:
+            check()
             command = _built(build, known.received_at)
             await self._publisher.publish(_record(command))
+        except InvalidFieldsError:
+            self._recent.discard(operation.operation_id, known)  # the key is free for another body
+            raise
         except BrokerUnavailableError as error:
             if not error.sent:
                 self._recent.discard(operation.operation_id, known)

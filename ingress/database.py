@@ -47,7 +47,6 @@ class Database:
             max_waiting=MAX_WAITING,
             open=False,
             reconnect_timeout=RECONNECT_TIMEOUT_S,
-            check=_check,
             # Without this a pool with ``max_waiting`` waiting queries would never reconnect.
             reconnect_failed=AsyncConnectionPool.check,
             name="ingress",
@@ -95,13 +94,32 @@ class Database:
 
     async def _read(self, query: Query[T], deadline_s: float) -> T:
         ends_at = asyncio.get_running_loop().time() + deadline_s
-        connection = await self._pool.getconn(min(CONNECT_TIMEOUT_S, deadline_s))
+        connection = await self._connection(min(CONNECT_TIMEOUT_S, deadline_s))
         try:
             return await _until(ends_at, lambda: query(connection))
         finally:
             if connection.pgconn.transaction_status != TransactionStatus.IDLE:
                 await connection.close()  # the pool would wait for a rollback without limit
             await self._pool.putconn(connection)
+
+    async def _connection(self, within_s: float) -> AsyncConnection[Any]:
+        """Returns a connection on which the server answers. Raises psycopg.Error.
+
+        A restart of Postgres ends every connection of the pool. psycopg's own check would wait
+        longer after each of them, and the first requests would end before it has seen them all.
+        """
+        now = asyncio.get_running_loop().time
+        ends_at = now() + within_s
+        for _ in range(POOL_SIZE + 1):
+            connection = await self._pool.getconn(ends_at - now())
+            try:
+                await _check(connection)
+            except (psycopg.Error, TimeoutError):
+                await connection.close()
+                await self._pool.putconn(connection)
+            else:
+                return connection
+        raise psycopg.OperationalError("the server answers on none of its connections")
 
     def _on_done(self, task: asyncio.Task[Any]) -> None:
         self._running.discard(task)

@@ -16,15 +16,17 @@
     │   ├── IdempotencyKeyReusedError  422  the same key came with another body
     │   └── HeadTooLargeError          431
     ├── RefusedWebhookError
-    │   ├── InvalidSignatureError      400
-    │   └── MalformedEventError        400
+    │   └── InvalidSignatureError      400
     ├── NotFoundError
     │   ├── UnknownPaymentError        404  not an ID of this tenant
     │   ├── PaymentNotReadyError       404  could be one; nothing is known of it yet
+    │   ├── NoClientSecretError        404  the customer has nothing to do, or not by an SDK
     │   └── UnknownProviderError       404
+    ├── ClientSecretsOffError          501  no key to read them with
     └── UnavailableError               503
         ├── BrokerUnavailableError          the record's fate may be unknown
         ├── DatabaseUnavailableError
+        ├── ProviderNotAnsweringError
         └── TooManyConnectionsError
 
 ``ClientGoneError`` stands apart: the sender hung up, so nobody is left to be answered.
@@ -170,12 +172,6 @@ class InvalidSignatureError(RefusedWebhookError):
     status, slug, title = 400, "invalid-signature", "The signature does not hold"
 
 
-class MalformedEventError(RefusedWebhookError):
-    meaning = "The bytes are signed, but are no event of this provider."
-
-    status, slug, title = 400, "malformed-event", "This is no event of the provider"
-
-
 class NotFoundError(IngressError):
     meaning = "There is nothing at this address for this tenant."
 
@@ -195,10 +191,22 @@ class PaymentNotReadyError(NotFoundError):
     headers = MappingProxyType({"Retry-After": RETRY_AFTER_S})
 
 
+class NoClientSecretError(NotFoundError):
+    meaning = "The payment has no client secret that its customer could use now."
+
+    slug, title = "no-client-secret", "There is no client secret"
+
+
 class UnknownProviderError(NotFoundError):
     meaning = "No provider of this name sends webhooks here."
 
     slug, title = "unknown-provider", "There is no such provider"
+
+
+class ClientSecretsOffError(IngressError):
+    meaning = "This service is not configured to read client secrets."
+
+    status, slug, title = 501, "client-secrets-off", "Client secrets are not served here"
 
 
 class UnavailableError(IngressError):
@@ -230,6 +238,16 @@ class DatabaseUnavailableError(UnavailableError):
         self.reason = reason
 
 
+class ProviderNotAnsweringError(UnavailableError):
+    meaning = "The payment's provider did not answer in time."
+
+    slug, title = "provider-unavailable", "The provider does not answer"
+
+    def __init__(self, reason: str) -> None:
+        super().__init__("The provider can't be asked at the moment. Try again.")
+        self.reason = reason
+
+
 class TooManyConnectionsError(UnavailableError):
     meaning = "As many connections are open as may be, so this one was closed. Connect again."
 
@@ -251,13 +269,15 @@ PROBLEMS: Final[tuple[type[IngressError], ...]] = (
     IdempotencyKeyReusedError,
     HeadTooLargeError,
     InvalidSignatureError,
-    MalformedEventError,
     NotFoundError,
     UnknownPaymentError,
     PaymentNotReadyError,
+    NoClientSecretError,
     UnknownProviderError,
+    ClientSecretsOffError,
     BrokerUnavailableError,
     DatabaseUnavailableError,
+    ProviderNotAnsweringError,
     TooManyConnectionsError,
     IngressError,
 )

@@ -27,6 +27,7 @@ class Metrics:
     def __init__(self) -> None:
         self.registry: Final = CollectorRegistry()
         counter = partial(Counter, registry=self.registry)
+        gauge = partial(Gauge, registry=self.registry, multiprocess_mode="livesum")
         self.requests: Final = counter(
             "payments_ingress_requests",
             "Requests answered, by route, method and status.",
@@ -39,16 +40,19 @@ class Metrics:
             buckets=_LATENCY_BUCKETS,
             registry=self.registry,
         )
-        self.in_flight: Final = Gauge(
+        self.in_flight: Final = gauge(
             "payments_ingress_in_flight_publishes",
             "Records sent and not yet acknowledged.",
-            registry=self.registry,
-            multiprocess_mode="livesum",
         )
         self.rejected_webhooks: Final = counter(
             "payments_ingress_rejected_webhooks",
             "Refused webhooks, which are not stored, by provider and reason.",
             ("provider", "reason"),
+        )
+        self.unreadable_webhooks: Final = counter(
+            "payments_ingress_unreadable_webhooks",
+            "Signed webhooks that are no event as we know them, by provider: they are kept.",
+            ("provider",),
         )
         self.unavailable: Final = counter(
             "payments_ingress_unavailable",
@@ -68,11 +72,9 @@ class Metrics:
             "payments_ingress_producers_replaced",
             "Kafka producers replaced because they failed or stalled.",
         )
-        self.open_connections: Final = Gauge(
+        self.open_connections: Final = gauge(
             "payments_ingress_open_connections",
             "Open client connections.",
-            registry=self.registry,
-            multiprocess_mode="livesum",
         )
         self.closed_connections: Final = counter(
             "payments_ingress_closed_connections",

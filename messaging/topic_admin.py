@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
-from typing import Final
+from typing import Final, NamedTuple
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
@@ -34,6 +34,8 @@ ALL_TOPICS: Final = (*TOPICS, CHANGELOG)
 _ALREADY_EXISTS: Final = TopicAlreadyExistsError.errno
 #: The brokers' number for a value that was set for the topic itself.
 _SET_FOR_TOPIC: Final = 1
+_RETENTION: Final = "retention.ms"
+_FOR_EVER: Final = "-1"
 #: Seconds within which every broker knows what another one has accepted, and between two looks.
 KNOWN_WITHIN_S: Final = 15.0
 KNOWN_POLL_S: Final = 0.1
@@ -82,31 +84,43 @@ async def create_topics(settings: KafkaSettings) -> list[str]:
     return created
 
 
-async def configure_topics(settings: KafkaSettings) -> list[str]:
+class Configured(NamedTuple):
+    """What became of the topics' configuration, a line each: topic, option and both values."""
+
+    changed: list[str]
+    #: Retentions that are longer than ours, which stay: what a topic has lost does not come back.
+    kept: list[str]
+
+
+async def configure_topics(settings: KafkaSettings) -> Configured:
     """Gives existing topics the configuration that they lack.
 
-    What else was configured for them stays. Returns what changed: the topic, the option, both
-    values. Raises KafkaError.
+    What else was configured for them stays, and so does a longer retention: an operator may have
+    raised it in an outage. Raises KafkaError.
     """
     async with _connected(settings) as admin:
-        resources, changed = await _to_configure(admin, settings)
+        resources, changed, kept = await _to_configure(admin, settings)
         if resources:
             for response in await admin.alter_configs(resources):
                 for code, message, _, name in response.resources:
                     if code:
                         raise for_code(code)(f"topic {name} can't be configured: {message}")
             await _until_configured(admin, settings)
-    return changed
+    return Configured(changed, kept)
 
 
 async def _to_configure(
     admin: AIOKafkaAdminClient, settings: KafkaSettings
-) -> tuple[list[ConfigResource], list[str]]:
-    """Returns the topics that lack something, and what that is, in words."""
-    resources, lacking = [], []
+) -> tuple[list[ConfigResource], list[str], list[str]]:
+    """Returns the topics that lack something, what that is, and what is kept, in words."""
+    resources, lacking, kept = [], [], []
     for topic, configured in zip(ALL_TOPICS, await _configured(admin), strict=True):
         wanted = _configuration(topic, settings)
         values = {name: value for name, (value, _) in configured.items()}
+        ours, theirs = wanted.get(_RETENTION), values[_RETENTION]
+        if ours is not None and _is_longer(theirs, ours):
+            wanted[_RETENTION] = theirs
+            kept.append(f"{topic.name} {_RETENTION}: {theirs}, which is longer than {ours}")
         new = {name: value for name, value in wanted.items() if values.get(name) != value}
         if new:
             # what is not repeated would be reset
@@ -116,7 +130,45 @@ async def _to_configure(
             resource = ConfigResource(ConfigResourceType.TOPIC, topic.name, {**own, **wanted})
             resources.append(resource)
             lacking += [f"{topic.name} {n}: {values.get(n)} → {v}" for n, v in new.items()]
-    return resources, lacking
+    return resources, lacking, kept
+
+
+def _is_longer(one: str, other: str) -> bool:
+    """Whether a retention in milliseconds is longer than another one; -1 is for ever."""
+    return other != _FOR_EVER and (one == _FOR_EVER or int(one) > int(other))
+
+
+async def outliving(settings: KafkaSettings, history_retention_s: float) -> list[str]:
+    """Returns the topics that keep records for longer than the history knows of them, in words.
+
+    What was decided about a record is in the history. A record that the log has for longer would be
+    decided again if the log were read again: a command that was rejected could be carried out.
+
+    Args:
+        settings: where the brokers are.
+        history_retention_s: how long the history is kept, in seconds.
+
+    Raises KafkaError.
+    """
+    async with _connected(settings) as admin:
+        configured = await _configured(admin)
+    history_ms = str(round(history_retention_s * 1000))
+    found = []
+    for topic, options in zip(ALL_TOPICS, configured, strict=True):
+        ours = _configuration(topic, settings).get(_RETENTION, _FOR_EVER)
+        theirs, _ = options[_RETENTION]
+        if ours != _FOR_EVER and _is_longer(theirs, history_ms):
+            found.append(
+                f"{topic.name} keeps records {_time(theirs)}, but PAYMENTS_HISTORY_RETENTION_S is "
+                f"{history_retention_s:.12g}: one that is read again later than that is decided "
+                f"again, and a rejected command could be carried out. Set {_RETENTION} of the "
+                f"topic to {history_ms} or less, or raise PAYMENTS_HISTORY_RETENTION_S"
+            )
+    return found
+
+
+def _time(retention_ms: str) -> str:
+    return "for ever" if retention_ms == _FOR_EVER else f"for {int(retention_ms) / 1000:.12g} s"
 
 
 async def _until_configured(admin: AIOKafkaAdminClient, settings: KafkaSettings) -> None:

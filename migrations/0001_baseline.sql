@@ -55,7 +55,7 @@ create table payments (
     constraint amounts_add_up check (0 <= refunded and refunded <= captured
                                      and captured <= authorized),
     constraint one_payment_per_object unique (provider, object_id)
-) with (fillfactor = 85, autovacuum_vacuum_scale_factor = 0.02,
+) with (fillfactor = 75, autovacuum_vacuum_scale_factor = 0.02,
         autovacuum_analyze_scale_factor = 0.02, autovacuum_vacuum_cost_limit = 2000);
 -- A finished payment is written again for years: refunds, disputes, late webhooks. No index has a
 -- column that such a write changes (amounts, version, updated_at, document), and every page keeps
@@ -149,7 +149,7 @@ create table refunds (
     refund_id  text not null,
     status     text not null check (status in
                ('REQUESTED', 'PENDING', 'REQUIRES_ACTION', 'SUCCEEDED', 'CANCELED', 'FAILED')),
-    amount     bigint not null check (amount > 0),
+    amount     bigint not null check (amount >= 0),
     reversed   boolean not null,
     updated_at timestamptz not null,
     primary key (payment_id, refund_id)
@@ -162,8 +162,10 @@ create table disputes (
                     ('WARNING_NEEDS_RESPONSE', 'WARNING_UNDER_REVIEW', 'NEEDS_RESPONSE',
                      'UNDER_REVIEW', 'WARNING_CLOSED', 'PREVENTED', 'LOST', 'WON')),
     amount          bigint not null check (amount >= 0),
-    funds_withdrawn bigint not null check (funds_withdrawn >= 0),
-    funds_reinstated bigint not null check (funds_reinstated >= 0),
+    currency        text not null,
+    respond_by      timestamptz check (respond_by is null or status like '%NEEDS_RESPONSE'),
+    -- what moved, as published: [{"currency", "withdrawn", "reinstated", "adjusted"}]
+    funds           jsonb not null check (jsonb_typeof(funds) = 'array'),
     updated_at      timestamptz not null,
     primary key (payment_id, dispute_id)
 );
@@ -269,6 +271,8 @@ create table provider_calls (
                     ('create', 'confirm', 'capture', 'cancel', 'refund')),
     -- what to send; null once it is done
     request         jsonb,
+    -- the provider's own request, as the first try sent it: every later try sends the same
+    sent            bytea,
     state           text not null default 'due' check (state in ('due', 'done')),
     attempts        integer not null default 0 check (attempts >= 0),
     -- the provider's key is call_key, or call_key.generation once a new one was needed and safe
@@ -322,3 +326,32 @@ create table cursors (
     event_id   text not null,
     updated_at timestamptz not null
 );
+
+-- How often each account at a provider may be asked, by all workers together (ports/rate_budget.py).
+-- Unlogged: a statement writes no log and waits for no disk, and after a crash of Postgres, or on
+-- another server, a row begins again, empty.
+create unlogged table rate_budgets (
+    account       text primary key,
+    tokens        double precision not null,
+    filled_at     timestamptz not null,
+    -- what the last statement took
+    granted       integer not null default 0,
+    -- after the provider refused a request for its rate; how often in a row it did
+    blocked_until timestamptz not null default now(),
+    refusals      integer not null default 0
+) with (fillfactor = 10, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000);
+
+-- When the object of an unfinished payment is looked at next. A payment that finishes leaves it.
+create table looks (
+    payment_id text primary key,
+    provider   text not null,
+    object_id  text not null,
+    -- the payment's version: one that has changed is looked at as if for the first time
+    version    integer not null,
+    next_at    timestamptz not null,
+    -- event ID of what was found and published the last time
+    found      text,
+    -- how many looks in a row found nothing new
+    unchanged  integer not null default 0
+) with (autovacuum_vacuum_scale_factor = 0.05, autovacuum_vacuum_cost_limit = 2000);
+create index looks_due on looks (provider, next_at);

@@ -25,6 +25,7 @@ class ReadSet(Struct, frozen=True, kw_only=True):
     """What Postgres has of a batch, read under the locks of the batch's payments."""
 
     payments: Mapping[str, Payment]
+    #: Of the batch, and of parked records that do not have their event's ID.
     known: Mapping[str, InboxEntry]
     quarantined: frozenset[str]
     #: By payment ID: the parked inputs that may be decided now, in the order they came.
@@ -37,22 +38,29 @@ class ReadSet(Struct, frozen=True, kw_only=True):
 
 @dataclass(slots=True, kw_only=True)
 class InboxRow:
-    """One input and its outcome. ``waiting``: the row exists already, as a waiting one."""
+    """One input and its outcome."""
 
     received: DecodedInput
     outcome: Outcome
     reason: str
     version: int | None = None
-    waiting: bool = False
-    #: Refused for its binding or its form, so it does not use up its event ID.
-    refused: bool = False
+    #: The key of its row, if it exists already, as a waiting one.
+    waits_as: str | None = None
+    #: Refused for its binding or its form, or our own code failed on it: it does not use up its
+    #: event ID, and is known by its record.
+    apart: bool = False
     #: The ordinal of its decision in the batch; of several decisions, the last one.
     ordinal: int = 0
 
     @property
+    def waiting(self) -> bool:
+        """Whether its row exists already."""
+        return self.waits_as is not None
+
+    @property
     def event_id(self) -> str:
         """The key of the row in the inbox."""
-        return refusal_id(self.received) if self.refused else self.received.event_id
+        return refusal_id(self.received) if self.apart else self.received.event_id
 
 
 #: Refunds and disputes of a payment of which every version is published.
@@ -74,6 +82,8 @@ class WriteSet:
 
     inbox: list[InboxRow] = field(default_factory=list)
     duplicates: list[DecodedInput] = field(default_factory=list)
+    #: Keys of waiting rows that go: another record of their event was decided.
+    superseded: list[str] = field(default_factory=list)
     dead_letters: list[DeadLetter] = field(default_factory=list)
     #: Webhooks that name another payment's object: the router sends them to that payment too.
     misrouted: list[DecodedInput] = field(default_factory=list)
@@ -87,9 +97,9 @@ class WriteSet:
     calls: list[ProviderCall] = field(default_factory=list)
     #: Keys of earlier calls that are to be made at once.
     urgent: set[str] = field(default_factory=set)
-    #: Event IDs of the batch that are not used up: their records were refused, or wait.
+    #: Event IDs of the batch that are not used up: their records were refused, wait, or failed.
     open: set[str] = field(default_factory=set)
-    #: Refused event IDs that another record has used up since, with that record's offset.
+    #: Event IDs that another record of this batch has used up, with that record's offset.
     resolved: dict[str, RecordOffset] = field(default_factory=dict)
     #: Newly quarantined payments: the event our code failed on, and its error.
     quarantines: dict[str, tuple[str, str]] = field(default_factory=dict)

@@ -7,10 +7,13 @@ delivered. ``providers.registry`` wires the ones there are.
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from hashlib import sha256
+from typing import Literal, Protocol
 
+from domain.call_key import CallKey
 from domain.calls import ProviderCall
 from domain.inputs import Fact
+from schemas.identity import is_payment_id
 
 
 class ProviderError(Exception):
@@ -25,8 +28,36 @@ class MalformedWebhookError(ProviderError):
     """The bytes are no event of this provider, though the signature may be right."""
 
 
+class MalformedObjectError(MalformedWebhookError):
+    """It is an event of this provider, but what it says about its object can't be decoded.
+
+    Args:
+        why: what can't be decoded.
+        kind: the provider's own name for the kind of event.
+        is_payment: the event is about a payment object itself.
+    """
+
+    def __init__(self, why: str, kind: str, *, is_payment: bool) -> None:
+        super().__init__(why)
+        self.kind = kind
+        self.is_payment = is_payment
+
+
 class ProviderUnavailableError(ProviderError):
     """The provider could not be asked: network, time-out, rate limit or its own failure."""
+
+
+class RateLimitedError(ProviderUnavailableError):
+    """No request may be made now, by our rate budget or by the provider's word.
+
+    Args:
+        why: what it is that limits.
+        retry_after_s: seconds after which a request may be made.
+    """
+
+    def __init__(self, why: str, retry_after_s: float | None = None) -> None:
+        super().__init__(why)
+        self.retry_after_s = retry_after_s
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +68,30 @@ class Webhook:
     event_id: str
     #: The provider's object the event is about; for a refund or dispute, the payment object.
     object_id: str | None
-    #: Ours, where the event carries it.
+    #: Ours, where the event names one; see ``named_payment``.
     payment_id: str | None
+
+
+def named_payment(caused_by: str | None, written: str | None) -> str | None:
+    """Returns the payment ID that an event names.
+
+    The key of the call that caused it proves more than what stands on the object, which anybody
+    with access to the provider can write.
+
+    Args:
+        caused_by: the idempotency key of that call, where the provider names it.
+        written: what stands on the object where we write our payment ID.
+    """
+    cause = CallKey.parse(caused_by)
+    return cause.payment_id if cause is not None and is_payment_id(cause.payment_id) else written
+
+
+def unreadable(body: bytes, event_id: str | None = None) -> Webhook:
+    """A signed or fetched body that is no event as we know them: it is kept, and names nothing.
+
+    It is known by the event ID under which it was listed, or else by its digest.
+    """
+    return Webhook(event_id or f"unreadable.{sha256(body).hexdigest()[:32]}", None, None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,14 +100,28 @@ class Translated:
 
     kind: str
     fact: Fact
+    #: The event is about a payment object itself, also where its form or status is not known. One
+    #: of ours has our payment ID from its creation on.
+    is_payment: bool
 
 
 @dataclass(frozen=True, slots=True)
 class FetchedEvent:
-    """An event pulled from the provider, as a webhook would have brought it."""
+    """An event pulled from the provider, as a webhook would have brought it, without secrets."""
 
     webhook: Webhook
     body: bytes
+    #: When it happened, by the provider's clock; None if that can't be read.
+    at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ListCursor:
+    """An event of a provider's list up to which everything is published."""
+
+    event_id: str
+    #: When it happened. None: an earlier release stored it, and did not know.
+    at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +158,18 @@ class NotNow:
     reason: str
 
 
-CallOutcome = Acknowledged | Refused | Unknown | NotNow
+@dataclass(frozen=True, slots=True)
+class NotSent:
+    """The provider was not asked, for its rate limit's sake: what was unknown still is.
+
+    Try again with the same key.
+    """
+
+    reason: str
+    retry_after_s: float | None = None
+
+
+CallOutcome = Acknowledged | Refused | Unknown | NotNow | NotSent
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +194,29 @@ class Account:
         return None
 
 
+@dataclass(frozen=True, slots=True)
+class MoneyRefusal:
+    """A rule of the provider that a payment's amount or currency breaks."""
+
+    field: Literal["amount", "currency"]
+    #: What to send instead, in a sentence for people.
+    rule: str
+
+
+class MoneyRules(Protocol):
+    """Which amounts a provider can collect. The ingress asks before it accepts a payment. Pure."""
+
+    name: str
+
+    def refuses(self, amount: int, currency: str) -> MoneyRefusal | None:
+        """Returns why a payment of this amount is impossible at the provider; None where it is not.
+
+        ``amount`` is in minor units by ISO 4217. ``currency`` has the form of a code, and may be
+        none.
+        """
+        ...
+
+
 class Translator(Protocol):
     """What the stream and the router need of a provider. Pure, and without any secret."""
 
@@ -124,6 +225,7 @@ class Translator(Protocol):
     def translate(self, body: bytes) -> Translated:
         """The fact in a verified body. Raises MalformedWebhookError when it is no event.
 
+        Of these, MalformedObjectError says that the event as such can be read.
         An event of another account or mode than ours is ``Foreign``, whatever else it says.
         """
         ...
@@ -141,18 +243,61 @@ class WebhookReader(Protocol):
         """
         ...
 
+    def without_secrets(self, body: bytes) -> bytes:
+        """The body as it may be kept: without any secret of a customer's, otherwise unchanged."""
+        ...
+
+
+class ClientSecretReader(Protocol):
+    """What the ingress asks a provider for. It is all that the ingress asks."""
+
+    name: str
+
+    async def client_secret(self, object_id: str) -> str | None:
+        """The secret with which the provider's SDK goes on, for a customer of this object.
+
+        Returns None if the provider has no such secret. Raises ProviderUnavailableError, also if
+        there is no answer within the reader's own deadline. The secret must not be kept.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Closes connections."""
+        ...
+
 
 class ProviderClient(Protocol):
     """What the provider calls and the reconciler need of a provider. Every method is I/O."""
 
     name: str
 
-    async def call(self, call: ProviderCall, key: str) -> CallOutcome:
-        """Makes the call under this idempotency key. Never raises for what a provider can do."""
+    def prepare(self, call: ProviderCall) -> bytes | Refused:
+        """The request of a call, to be kept before it is first sent. It has no secret.
+
+        A provider compares what comes under one key, so a later release must send the same, even
+        if it would build another request. Refused if the provider can't do it.
+        """
         ...
 
-    async def look_up(self, call: ProviderCall, first_tried_at: datetime) -> CallOutcome | None:
+    async def call(self, call: ProviderCall, key: str, request: bytes | None = None) -> CallOutcome:
+        """Makes the call under this idempotency key. Never raises for what a provider can do.
+
+        ``request`` is what ``prepare`` returned before the first try; None: it is made now.
+        """
+        ...
+
+    async def look_up(
+        self,
+        call: ProviderCall,
+        first_tried_at: datetime,
+        last_tried_at: datetime | None = None,
+    ) -> CallOutcome | None:
         """The outcome of a call whose key the provider may have forgotten.
+
+        It was tried at no other time than from ``first_tried_at`` to ``last_tried_at``, by our
+        clock; None: nobody knows when the last try was. A look-up makes a bounded number of
+        requests. If there is more to read it is unknown, and the next one goes on there, as long
+        as ``last_tried_at`` is the same.
 
         An object is only the call's if the provider ascribes it to the call's key. What anybody
         with access can write on an object, such as our own IDs, is no proof: then it is unknown.
@@ -164,8 +309,35 @@ class ProviderClient(Protocol):
         """The object's present state, as an event. Raises ProviderUnavailableError."""
         ...
 
-    def events_after(self, cursor: str | None) -> AsyncIterator[Sequence[FetchedEvent]]:
+    def parts_of(self, object_id: str) -> AsyncIterator[Sequence[FetchedEvent]]:
+        """Pages of the present state of a payment object's parts, each as an event.
+
+        A part is what belongs to a payment and is an object of its own at the provider: a refund,
+        a dispute, a fraud warning. The event's ID is made of the part's content, so an unchanged
+        part gives the same event. Its time is not after the state was read, so that a webhook of
+        what changed afterwards is later. It names no call and proves nothing. No page is empty.
+
+        Raises ProviderUnavailableError.
+        """
+        ...
+
+    def parts_since(self, at: datetime) -> AsyncIterator[Sequence[FetchedEvent]]:
+        """The same of every part of the account that was made since ``at``, in any order.
+
+        It has the parts of payments that are not ours, too, as webhooks have.
+        """
+        ...
+
+    def events_after(
+        self, cursor: str | None, since: datetime | None = None
+    ) -> AsyncIterator[Sequence[FetchedEvent]]:
         """Pages of events after the cursor (an event ID), oldest first, to the newest.
+
+        Of all kinds of events that may have an effect on a payment. The list is sorted by time, and
+        may be late: an event can appear in it between others that were there before.
+
+        Without a cursor, or if the provider refuses it, they begin with the first event of
+        ``since``; without that too, with the first one that is listed.
 
         Raises ProviderUnavailableError.
         """

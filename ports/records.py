@@ -6,8 +6,17 @@ from typing import Self
 from msgspec import Struct
 from msgspec.structs import replace
 
-from domain.call_key import Operation
-from domain.inputs import CallResult, DisputeFact, Input, PaymentFact, RefundFact, Unmodelled
+from domain.call_key import CallKey, Operation
+from domain.inputs import (
+    CallResult,
+    DisputeFact,
+    FraudWarningFact,
+    Input,
+    PaymentFact,
+    RefundFact,
+    Unmodelled,
+)
+from schemas.identity import is_payment_id
 
 
 class RecordOffset(Struct, frozen=True, gc=False):
@@ -70,9 +79,16 @@ class DeadLetter(Struct, frozen=True):
 
 
 def refusal_id(received: DecodedInput) -> str:
-    """Returns the inbox key of a refused record; its event ID stays free for the right record."""
-    at = received.record.position
-    return f"{received.event_id}@{at.topic}/{at.partition}/{at.offset}"
+    """Returns the inbox key of a record that is refused, or on which our own code failed.
+
+    Its event ID stays free for another record of the event.
+    """
+    return id_at(received.event_id, received.record.position)
+
+
+def id_at(event_id: str, at: RecordOffset) -> str:
+    """Returns the ID of one record of an event, where another record of it may have the effect."""
+    return f"{event_id}@{at.topic}/{at.partition}/{at.offset}"
 
 
 def failed(received: DecodedInput, error: str) -> DecodedInput:
@@ -84,8 +100,16 @@ def failed(received: DecodedInput, error: str) -> DecodedInput:
 def named_object(received: DecodedInput) -> str | None:
     """Returns the ID of the provider's payment object that an input names, if any."""
     match received.input.body:
-        case PaymentFact() | RefundFact() | DisputeFact() as fact:
+        case PaymentFact() | RefundFact() | DisputeFact() | FraudWarningFact() as fact:
             return fact.object_id
         case CallResult(operation=Operation.CREATE, object_id=object_id):
             return object_id
     return None
+
+
+def named_cause(body: object) -> str | None:
+    """Returns the payment whose call caused what a fact reports, if it echoes that call's key."""
+    if not isinstance(body, PaymentFact | RefundFact):
+        return None
+    cause = CallKey.parse(body.caused_by)
+    return cause.payment_id if cause is not None and is_payment_id(cause.payment_id) else None

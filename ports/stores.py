@@ -5,14 +5,24 @@ has taken raises KeyTakenError. Both are retryable.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from typing import Protocol
 
+from domain.payment import Payment
 from ports.batch import PublishableVersion, ReadSet, WriteSet
 from ports.producer_record import ProducerRecord
+from ports.provider import ListCursor
 from ports.records import DecodedInput
-from ports.work_items import ClaimedCall, IgnoredWebhook, UnroutedWebhook
+from ports.work_items import (
+    ClaimedCall,
+    DuePayment,
+    IgnoredWebhook,
+    Look,
+    PlannedLook,
+    UnroutedWebhook,
+)
 
 
 class Transaction(Protocol):
@@ -103,6 +113,10 @@ class Outbox(Protocol):
         """Extends the claim. Returns whether it was still this worker's."""
         ...
 
+    async def freeze(self, claimed: ClaimedCall, sent: bytes) -> bool:
+        """Keeps the request that every try sends. Returns whether it was this worker's claim."""
+        ...
+
     async def finish(self, claimed: ClaimedCall, outcome: str, now: datetime) -> bool:
         """Ends a call whose result is published. Returns whether it was this worker's."""
         ...
@@ -154,25 +168,55 @@ class RoutingStore(Protocol):
 class SweepStore(Protocol):
     """What the reconciler reads, and how far it has come."""
 
-    async def read_cursor(self, provider: str) -> str | None:
+    async def read_cursor(self, provider: str) -> ListCursor | None:
         """Returns the last event read from this provider's list, or None."""
         ...
 
-    async def write_cursor(self, provider: str, event_id: str, now: datetime) -> None:
-        """Records that everything up to this event is published."""
+    async def write_cursor(
+        self, provider: str, event_id: str, now: datetime, at: datetime | None = None
+    ) -> None:
+        """Records that everything up to this event, which happened then, is published."""
         ...
 
-    async def unfinished(
-        self, silent_since: datetime, after: str, limit: int
-    ) -> list[tuple[str, str, str]]:
-        """Returns (payment ID, provider, object ID) of unfinished payments unchanged since then.
+    async def plan_looks(
+        self, silent_since: datetime, now: datetime, after: str, limit: int
+    ) -> str | None:
+        """Plans a look at each payment of a page that changed since its last one, or had none.
 
-        Ordered by payment ID, from after ``after``.
+        The page has unfinished payments without news since ``silent_since``, ordered by payment
+        ID, from after ``after``. Returns its last payment ID, or None if it was the last page.
         """
         ...
 
-    async def expired(self, now: datetime, limit: int) -> list[tuple[str, str, int]]:
-        """Returns (payment ID, tenant, version) of payments whose time to act is over."""
+    async def due_looks(self, provider: str, now: datetime, limit: int) -> Sequence[PlannedLook]:
+        """Returns the looks at this provider's objects that are due, the longest due first."""
+        ...
+
+    async def note_looks(self, looks: Sequence[Look]) -> None:
+        """Notes looks that were taken, each with the time of the next one."""
+        ...
+
+    async def owners_with_payments(
+        self, provider: str, objects: Sequence[str]
+    ) -> Mapping[str, tuple[str, Payment | None]]:
+        """Returns the payments that have these objects, by object, each with its ID.
+
+        None is a payment whose stored document can't be decoded.
+        """
+        ...
+
+    async def known_events(self, event_ids: Sequence[str]) -> AbstractSet[str]:
+        """Returns those of these event IDs that have an outcome."""
+        ...
+
+    async def end_looks(self, payment_ids: Sequence[str]) -> None:
+        """Ends the looks at payments that can't change any more."""
+        ...
+
+    async def expired(
+        self, now: datetime, after: DuePayment | None, limit: int
+    ) -> list[DuePayment]:
+        """Returns payments whose time to act is over, the earliest first, from after ``after``."""
         ...
 
     async def gauges(self) -> list[tuple[str, int, datetime | None]]:

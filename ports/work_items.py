@@ -6,6 +6,7 @@ from datetime import datetime
 
 from domain.call_key import key_of_generation
 from domain.calls import ProviderCall
+from domain.payment import Payment
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,6 +19,8 @@ class ClaimedCall:
     generation: int
     key_first_used_at: datetime
     created_at: datetime
+    #: The request that every try sends; None before the first one.
+    sent: bytes | None = None
 
     @property
     def key(self) -> str:
@@ -27,8 +30,9 @@ class ClaimedCall:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnroutedWebhook:
-    """A webhook without a payment ID; ``payment_id`` once its payment is known."""
+    """A webhook without a payment ID, or with another's; ``payment_id`` once its own is known."""
 
+    #: ``id_at`` of a record that can't be read, so that a readable one of the event waits too.
     event_id: str
     provider: str
     object_id: str
@@ -38,9 +42,46 @@ class UnroutedWebhook:
 
 
 @dataclass(frozen=True, slots=True)
+class DuePayment:
+    """A payment whose time to act is over."""
+
+    payment_id: str
+    tenant: str
+    version: int
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class IgnoredWebhook:
     """A webhook that belongs to no payment and can have no effect on one, with the reason."""
 
     webhook: UnroutedWebhook
     kind: str
     reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlannedLook:
+    """A look at the provider's object of a payment, which is due."""
+
+    payment_id: str
+    object_id: str
+    #: The payment's version.
+    version: int
+    #: The payment; None if what is stored can't be decoded.
+    payment: Payment | None
+    #: Event ID of what was found and published the last time.
+    found: str | None
+    #: How many looks in a row found nothing new.
+    unchanged: int
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """A look that was taken, and the time of the next one."""
+
+    payment_id: str
+    version: int
+    found: str | None
+    unchanged: int
+    next_at: datetime

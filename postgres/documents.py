@@ -5,6 +5,7 @@ from typing import Final
 import msgspec
 
 from domain.calls import ProviderCall
+from domain.facts.disputes import Funds
 from domain.payment import Payment
 from domain.view import Snapshot
 from ports.errors import SnapshotTooLargeError
@@ -33,6 +34,11 @@ def encode_call(call: ProviderCall) -> str:
 def decode_call(request: bytes | str) -> ProviderCall:
     """Decodes a ``provider_calls.request``. Raises msgspec.ValidationError."""
     return _CALL.decode(request)
+
+
+def encode_funds(funds: tuple[Funds, ...]) -> str:
+    """Encodes what moved in a dispute, for ``disputes.funds``."""
+    return _ENCODER.encode(funds).decode()
 
 
 def encode_publishable(snapshot: Snapshot) -> bytes:

@@ -10,14 +10,15 @@ from typing import Any, Final
 
 from psycopg import AsyncConnection
 
+from schemas.headers import EVENT_ID, OBJECT_ID, PROVIDER
 from schemas.topics import PAYMENT_COMMANDS
 
 Connection = AsyncConnection[tuple[Any, ...]]
 
-#: By table: which old rows may be deleted. Quarantined inputs, and what waits behind them, stay
-#: until an operator releases their payment.
+#: By table: which old rows may be deleted. Inputs that wait stay, whatever they wait for, and so do
+#: all of a quarantined payment.
 DELETABLE: Final = {
-    "inbox_rest": """outcome <> 'quarantined'
+    "inbox_rest": """outcome not in ('parked', 'quarantined')
         and not exists (select from quarantines q where q.payment_id = inbox_rest.payment_id)""",
     "duplicates_rest": "true",
     "dead_letters": "true",
@@ -65,6 +66,32 @@ STATEMENTS: Final = {
 #: The reason of an input that was parked for too long; a rebuild recognizes it by this text.
 NEVER_CAME: Final = "its payment never came"
 
+#: Why an input was not given up: it is not about the payment that it named. A rebuild recognizes it
+#: by this text, so no other conflict has it.
+SENT_ON: Final = "it waited until another payment had the object that it names, and was sent on"
+
+#: Sends on what waited too long for the payment that it named, where another payment has its
+#: object. It leaves that payment its event ID, as it would have if it had come now.
+_SEND_ON: Final = """
+    with old as (
+        select i.event_id, i.recorded_at, p.payment_id, i.headers, i.value, i.received_at
+        from inbox i join payments p on p.provider = i.headers ->> %(provider)s
+            and p.object_id = i.headers ->> %(object_id)s and p.payment_id <> i.payment_id
+        where i.recorded_at < %(before)s and i.outcome = 'parked'
+        order by i.recorded_at limit %(limit)s for update of i skip locked
+    ), sent as (
+        insert into unrouted (event_id, provider, object_id, headers, value, received_at,
+            recorded_at, payment_id)
+        select headers ->> %(event_id)s, headers ->> %(provider)s, headers ->> %(object_id)s,
+            headers, value, received_at, recorded_at, payment_id
+        from old
+        on conflict do nothing
+    )
+    update inbox i set reason = %(reason)s, headers = null, value = null, outcome = 'conflict',
+        event_id = concat(old.headers ->> %(event_id)s, '@', i.topic, '/', i.partition, '/',
+            i."offset")
+    from old where i.event_id = old.event_id and i.recorded_at = old.recorded_at"""
+
 #: Ends inputs whose payment does not exist. A create that decides such an input at the same moment
 #: has either locked the row, or finds it changed and decides again.
 _GIVE_UP: Final = """
@@ -72,6 +99,8 @@ _GIVE_UP: Final = """
         select event_id, recorded_at from inbox where recorded_at < %s and outcome = 'parked'
             and not exists (select from payments p where p.payment_id = inbox.payment_id)
             and not exists (select from quarantines q where q.payment_id = inbox.payment_id)
+            and not exists (select from payments p where p.provider = inbox.headers ->> %s
+                and p.object_id = inbox.headers ->> %s)
         order by recorded_at limit %s for update skip locked
     )
     update inbox set reason = %s, headers = null, value = null,
@@ -82,11 +111,17 @@ _GIVE_UP: Final = """
 async def give_up_parked(connection: Connection, before: datetime, limit: int) -> int:
     """Ends inputs parked before then whose payment never came. Returns how many.
 
-    A command is rejected, any other input is ignored, and its bytes are dropped. This is final,
+    A webhook whose object another payment has is a conflict, and is sent on to that payment. A
+    command is rejected, any other input is ignored, and its bytes are dropped. This is final,
     even if the payment comes later.
     """
-    cursor = await connection.execute(_GIVE_UP, [before, limit, NEVER_CAME, PAYMENT_COMMANDS])
-    return cursor.rowcount
+    names = {"provider": PROVIDER, "object_id": OBJECT_ID, "event_id": EVENT_ID}
+    values = names | {"before": before, "limit": limit, "reason": SENT_ON}
+    sent_on = await connection.execute(_SEND_ON, values)
+    given_up = await connection.execute(
+        _GIVE_UP, [before, PROVIDER, OBJECT_ID, limit, NEVER_CAME, PAYMENT_COMMANDS]
+    )
+    return sent_on.rowcount + given_up.rowcount
 
 
 async def delete_history(connection: Connection, table: str, before: datetime, limit: int) -> int:

@@ -29,7 +29,8 @@ CLAIM: Final = """
     update provider_calls c set attempts = attempts + 1, next_attempt_at = %(lease_until)s,
         key_first_used_at = coalesce(key_first_used_at, %(now)s)
     from due where c.call_key = due.call_key
-    returning c.request::text, c.attempts, c.key_generation, c.key_first_used_at, c.created_at"""
+    returning c.request::text, c.attempts, c.key_generation, c.key_first_used_at, c.created_at,
+        c.sent"""
 
 #: These statements affect the newest claim alone, identified by its number of attempts: a worker
 #: whose lease has ended changes nothing.
@@ -37,10 +38,15 @@ RENEW: Final = """
     update provider_calls set next_attempt_at = %(lease_until)s
     where call_key = %(key)s and state = 'due' and attempts = %(attempts)s"""
 
+#: The request, kept before the first try: every later try sends the same, of whichever release.
+FREEZE: Final = """
+    update provider_calls set sent = %(sent)s
+    where call_key = %(key)s and state = 'due' and attempts = %(attempts)s"""
+
 #: The request has no use any more, and the payment's document says the same.
 FINISH: Final = """
     update provider_calls set state = 'done', outcome = %(outcome)s, done_at = %(now)s,
-        request = null
+        request = null, sent = null
     where call_key = %(key)s and state = 'due' and attempts = %(attempts)s"""
 
 RETRY: Final = """
@@ -49,7 +55,7 @@ RETRY: Final = """
 
 RETRY_WITH_NEW_KEY: Final = """
     update provider_calls set next_attempt_at = %(at)s, last_error = %(error)s,
-        key_generation = key_generation + 1, key_first_used_at = null
+        key_generation = key_generation + 1, key_first_used_at = null, sent = null
     where call_key = %(key)s and state = 'due' and attempts = %(attempts)s
         and key_generation = %(generation)s"""
 
@@ -68,14 +74,23 @@ async def claim(
             generation=generation,
             key_first_used_at=key_first_used_at,
             created_at=created_at,
+            sent=sent,
         )
-        for request, attempts, generation, key_first_used_at, created_at in await cursor.fetchall()
+        for request, attempts, generation, key_first_used_at, created_at, sent in (
+            await cursor.fetchall()
+        )
     ]
 
 
 async def renew(connection: Connection, claimed: ClaimedCall, lease_until: datetime) -> bool:
     """Extends the claim. Returns whether it was still this worker's."""
     cursor = await connection.execute(RENEW, {**_claim(claimed), "lease_until": lease_until})
+    return cursor.rowcount > 0
+
+
+async def freeze(connection: Connection, claimed: ClaimedCall, sent: bytes) -> bool:
+    """Keeps the request that every try sends. Returns whether it was this worker's claim."""
+    cursor = await connection.execute(FREEZE, {**_claim(claimed), "sent": sent})
     return cursor.rowcount > 0
 
 

@@ -2,8 +2,8 @@
 
 A row is in the quarter of its ``recorded_at``. Partitions are made ahead of time and dropped when
 all of their rows are old. ``<table>_rest``, the default partition, has the rows of quarters without
-a partition: those recorded before somebody made it, and those that outlive theirs because an
-operator has not decided about them yet.
+a partition: those recorded before somebody made it, and those that outlive theirs because they
+still wait.
 
 Event IDs and offsets are unique in each partition. Between partitions event IDs are because a batch
 looks them up in all of them, under the lock of the one Kafka partition that can bring them again.
@@ -109,13 +109,13 @@ _MAKE: Final[Sequence[LiteralString]] = (
 #: Locks the whole table first, as every statement does, so that there is no deadlock.
 _LOCK: Final[LiteralString] = "lock table only {table} in access exclusive mode"
 _DROP: Final[Sequence[LiteralString]] = (_LOCK, "drop table {partition}")
-#: Quarantined inputs, and what waits behind them, stay until an operator releases their payment.
+#: Inputs that wait stay, whatever they wait for, and so do all of a quarantined payment.
 _DROP_BUT_KEEP: Final[Sequence[LiteralString]] = (
     _LOCK,
     """create temporary table kept on commit drop as
-       select * from {partition} where outcome = 'quarantined'
+       select * from {partition} where outcome in ('parked', 'quarantined')
        union all
-       select * from {partition} where outcome <> 'quarantined'
+       select * from {partition} where outcome not in ('parked', 'quarantined')
            and payment_id = any(array(select payment_id from quarantines))""",
     "drop table {partition}",
     "insert into {table} select * from kept",

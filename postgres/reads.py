@@ -33,6 +33,12 @@ SNAPSHOT: Final = """
     where p.payment_id = %(payment_id)s and p.tenant = %(tenant)s
 """
 
+# What its customer has to do, by the published version.
+WAITING: Final = """
+    select provider, object_id, snapshot -> 'next_action' ->> 'type' as action from payments
+    where payment_id = %(payment_id)s and tenant = %(tenant)s
+"""
+
 # A page of each status is read from the one index that has the statuses apart, and the newest of
 # them all are the page: a rare status costs no more than a common one.
 PAGE: Final = """
@@ -60,6 +66,15 @@ class FirstInput:
 
     event_id: str
     received_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """Whom a payment waits for: its provider's object, and the next action's type."""
+
+    provider: str
+    object_id: str | None
+    action: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +111,13 @@ async def snapshot(connection: Connection, payment_id: str, tenant: str) -> str 
     cursor = await connection.execute(SNAPSHOT, {"payment_id": payment_id, "tenant": tenant})
     row = await cursor.fetchone()
     return None if row is None else str(row[0])
+
+
+async def waiting(connection: Connection, payment_id: str, tenant: str) -> Waiting | None:
+    """Returns whom the payment waits for; None if it is not this tenant's."""
+    async with connection.cursor(row_factory=class_row(Waiting)) as cursor:
+        await cursor.execute(WAITING, {"payment_id": payment_id, "tenant": tenant})
+        return await cursor.fetchone()
 
 
 async def page(

@@ -1,14 +1,15 @@
 """What the router and the reconciler read and write."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Final
 
 import msgspec
 from psycopg import AsyncConnection
 
+from ports.provider import ListCursor
 from ports.texts import utc_time
-from ports.work_items import IgnoredWebhook, UnroutedWebhook
+from ports.work_items import DuePayment, IgnoredWebhook, UnroutedWebhook
 from schemas import headers
 
 Connection = AsyncConnection[tuple[Any, ...]]
@@ -20,9 +21,11 @@ OWNERS: Final = """
 PARK_UNROUTED: Final = """
     insert into unrouted (recorded_at, event_id, provider, object_id, headers, value, received_at,
         payment_id)
-    select %s, n.*, p.payment_id
-    from unnest(%s::text[], %s::text[], %s::text[], %s::jsonb[], %s::bytea[], %s::timestamptz[])
-        as n(event_id, provider, object_id, headers, value, received_at)
+    select %s, event_id, provider, object_id, headers, value, received_at,
+        coalesce(p.payment_id, n.payment_id)
+    from unnest(%s::text[], %s::text[], %s::text[], %s::jsonb[], %s::bytea[], %s::timestamptz[],
+        %s::text[])
+        as n(event_id, provider, object_id, headers, value, received_at, payment_id)
     left join payments p using (provider, object_id)
     on conflict do nothing"""
 
@@ -30,7 +33,8 @@ PARK_UNROUTED: Final = """
 MARK_ROUTABLE: Final = """
     update unrouted u set payment_id = n.payment_id
     from unnest(%s::text[], %s::text[], %s::text[]) as n(provider, object_id, payment_id)
-    where u.provider = n.provider and u.object_id = n.object_id and u.payment_id is null"""
+    where u.provider = n.provider and u.object_id = n.object_id
+        and u.payment_id is distinct from n.payment_id"""
 
 #: A webhook and its payment's object may be stored at the same moment, neither seeing the other.
 MARK_MISSED: Final = """
@@ -55,25 +59,23 @@ DELETE_UNROUTED: Final = "delete from unrouted where event_id = any(%s)"
 
 LEAD: Final = "select pg_try_advisory_lock(%s)"
 
-READ_CURSOR: Final = "select event_id from cursors where provider = %s"
+READ_CURSOR: Final = "select event_id, happened_at from cursors where provider = %s"
 
 WRITE_CURSOR: Final = """
-    insert into cursors (provider, event_id, updated_at) values (%s, %s, %s)
+    insert into cursors (provider, event_id, updated_at, happened_at) values (%s, %s, %s, %s)
     on conflict (provider) do update set event_id = excluded.event_id,
-        updated_at = excluded.updated_at"""
+        updated_at = excluded.updated_at, happened_at = excluded.happened_at"""
 
-UNFINISHED: Final = """
-    select payment_id, provider, object_id from payments
-    where status in ('CREATED', 'PROCESSING', 'REQUIRES_ACTION', 'AUTHORIZED')
-        and updated_at < %s and object_id is not null and payment_id > %s
-    order by payment_id limit %s"""
+#: Before any payment expires.
+FIRST_TIME: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 EXPIRED: Final = """
-    select payment_id, tenant, version from payments
+    select payment_id, tenant, version, expires_at from payments
     where status = 'REQUIRES_ACTION' and expires_at < %s
+        and (expires_at, payment_id) > (%s, %s)
         and document ->> 'cancel' is null
         and not exists (select from quarantines q where q.payment_id = payments.payment_id)
-    order by expires_at limit %s"""
+    order by expires_at, payment_id limit %s"""
 
 # No row of a payment is read: they are counted in the one index that has only them, and the oldest
 # of each tenant and status is the first in the other.
@@ -118,7 +120,7 @@ async def park_unrouted(
         (
             u.event_id, u.provider, u.object_id,
             msgspec.json.encode(dict(u.headers)).decode(), u.value,
-            _received_at(u),
+            _received_at(u), u.payment_id,
         )
         for u in waiting
     ]  # fmt: skip
@@ -187,29 +189,26 @@ async def delete_unrouted(connection: Connection, event_ids: Sequence[str]) -> N
     await connection.execute(DELETE_UNROUTED, [list(event_ids)])
 
 
-async def read_cursor(connection: Connection, provider: str) -> str | None:
+async def read_cursor(connection: Connection, provider: str) -> ListCursor | None:
     """Returns the last event read from this provider's list, or None."""
     row = await (await connection.execute(READ_CURSOR, [provider])).fetchone()
-    return row[0] if row is not None else None
+    return ListCursor(row[0], row[1]) if row is not None else None
 
 
-async def write_cursor(connection: Connection, provider: str, event_id: str, now: datetime) -> None:
-    """Records that everything up to this event is published."""
-    await connection.execute(WRITE_CURSOR, [provider, event_id, now])
+async def write_cursor(
+    connection: Connection, provider: str, event_id: str, now: datetime, at: datetime | None
+) -> None:
+    """Records that everything up to this event, which happened then, is published."""
+    await connection.execute(WRITE_CURSOR, [provider, event_id, now, at])
 
 
-async def unfinished(
-    connection: Connection, silent_since: datetime, after: str, limit: int
-) -> list[tuple[str, str, str]]:
-    """Returns (payment ID, provider, object ID) of unfinished payments unchanged since then."""
-    cursor = await connection.execute(UNFINISHED, [silent_since, after, limit])
-    return [(row[0], row[1], row[2]) for row in await cursor.fetchall()]
-
-
-async def expired(connection: Connection, now: datetime, limit: int) -> list[tuple[str, str, int]]:
-    """Returns (payment ID, tenant, version) of payments whose time to act is over."""
-    cursor = await connection.execute(EXPIRED, [now, limit])
-    return [(row[0], row[1], row[2]) for row in await cursor.fetchall()]
+async def expired(
+    connection: Connection, now: datetime, after: DuePayment | None, limit: int
+) -> list[DuePayment]:
+    """Returns payments whose time to act is over, the earliest first, from after ``after``."""
+    since = (after.expires_at, after.payment_id) if after is not None else (FIRST_TIME, "")
+    cursor = await connection.execute(EXPIRED, [now, *since, limit])
+    return [DuePayment(row[0], row[1], row[2], row[3]) for row in await cursor.fetchall()]
 
 
 async def gauges(connection: Connection) -> list[tuple[str, int, datetime | None]]:

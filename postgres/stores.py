@@ -1,6 +1,7 @@
 """The stores of ``ports.stores`` in Postgres, with its errors translated into ours."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Any, Final
@@ -8,11 +9,20 @@ from typing import Any, Final
 import psycopg
 from psycopg_pool import AsyncConnectionPool
 
+from domain.payment import Payment
 from ports.batch import PublishableVersion, ReadSet, WriteSet
 from ports.errors import KeyTakenError, StoreUnavailableError
+from ports.provider import ListCursor
 from ports.records import DecodedInput
-from ports.work_items import ClaimedCall, IgnoredWebhook, UnroutedWebhook
-from postgres import history, outbox, partitions, routing
+from ports.work_items import (
+    ClaimedCall,
+    DuePayment,
+    IgnoredWebhook,
+    Look,
+    PlannedLook,
+    UnroutedWebhook,
+)
+from postgres import history, looks, outbox, partitions, routing
 from postgres.batch import transaction as batch
 from postgres.batch import unpublished
 from postgres.batch.transaction import Connection, Decode
@@ -149,6 +159,11 @@ class PostgresOutbox:
         async with for_one_statement(self._pool) as connection:
             return await outbox.renew(connection, claimed, lease_until)
 
+    async def freeze(self, claimed: ClaimedCall, sent: bytes) -> bool:
+        """See ``Outbox.freeze``."""
+        async with for_one_statement(self._pool) as connection:
+            return await outbox.freeze(connection, claimed, sent)
+
     async def finish(self, claimed: ClaimedCall, outcome: str, now: datetime) -> bool:
         """See ``Outbox.finish``."""
         async with for_one_statement(self._pool) as connection:
@@ -213,27 +228,58 @@ class PostgresSweeps:
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
 
-    async def read_cursor(self, provider: str) -> str | None:
+    async def read_cursor(self, provider: str) -> ListCursor | None:
         """See ``SweepStore.read_cursor``."""
         async with connected(self._pool) as connection:
             return await routing.read_cursor(connection, provider)
 
-    async def write_cursor(self, provider: str, event_id: str, now: datetime) -> None:
+    async def write_cursor(
+        self, provider: str, event_id: str, now: datetime, at: datetime | None = None
+    ) -> None:
         """See ``SweepStore.write_cursor``."""
         async with connected(self._pool) as connection:
-            await routing.write_cursor(connection, provider, event_id, now)
+            await routing.write_cursor(connection, provider, event_id, now, at)
 
-    async def unfinished(
-        self, silent_since: datetime, after: str, limit: int
-    ) -> list[tuple[str, str, str]]:
-        """See ``SweepStore.unfinished``."""
+    async def plan_looks(
+        self, silent_since: datetime, now: datetime, after: str, limit: int
+    ) -> str | None:
+        """See ``SweepStore.plan_looks``."""
         async with connected(self._pool) as connection:
-            return await routing.unfinished(connection, silent_since, after, limit)
+            return await looks.plan(connection, silent_since, now, after, limit)
 
-    async def expired(self, now: datetime, limit: int) -> list[tuple[str, str, int]]:
+    async def due_looks(self, provider: str, now: datetime, limit: int) -> Sequence[PlannedLook]:
+        """See ``SweepStore.due_looks``."""
+        async with connected(self._pool) as connection:
+            return await looks.due(connection, provider, now, limit)
+
+    async def note_looks(self, taken: Sequence[Look]) -> None:
+        """See ``SweepStore.note_looks``."""
+        async with connected(self._pool) as connection:
+            await looks.note(connection, taken)
+
+    async def owners_with_payments(
+        self, provider: str, objects: Sequence[str]
+    ) -> Mapping[str, tuple[str, Payment | None]]:
+        """See ``SweepStore.owners_with_payments``."""
+        async with connected(self._pool) as connection:
+            return await looks.owners_with_payments(connection, provider, objects)
+
+    async def known_events(self, event_ids: Sequence[str]) -> AbstractSet[str]:
+        """See ``SweepStore.known_events``."""
+        async with connected(self._pool) as connection:
+            return await looks.known_events(connection, event_ids)
+
+    async def end_looks(self, payment_ids: Sequence[str]) -> None:
+        """See ``SweepStore.end_looks``."""
+        async with connected(self._pool) as connection:
+            await looks.end(connection, payment_ids)
+
+    async def expired(
+        self, now: datetime, after: DuePayment | None, limit: int
+    ) -> list[DuePayment]:
         """See ``SweepStore.expired``."""
         async with connected(self._pool) as connection:
-            return await routing.expired(connection, now, limit)
+            return await routing.expired(connection, now, after, limit)
 
     async def gauges(self) -> list[tuple[str, int, datetime | None]]:
         """See ``SweepStore.gauges``."""

@@ -16,3 +16,16 @@ def foreign_events(name: str, registry: CollectorRegistry) -> Counter:
         ["provider"],
         registry=registry,
     )
+
+
+def unread_versions(registry: CollectorRegistry) -> Counter:
+    """Returns a counter of events of an API version that is not read, wherever they come to.
+
+    One that waits for its payment is counted when it begins to wait, and again when it ends.
+    """
+    return Counter(
+        "payments_unread_version_total",
+        "Events of an API version that is not read, when they are ignored or begin to wait.",
+        ["provider", "kind"],
+        registry=registry,
+    )

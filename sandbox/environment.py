@@ -22,6 +22,8 @@ TENANT: Final = "demo"
 #: The simulator's only account. Its events do not name it, and all its data is test data.
 STRIPE_ACCOUNT: Final = "acct_sandbox"
 DEFAULT_PARTITIONS: Final = "4"
+#: The simulator has no rate limit.
+SIMULATOR_PER_S: Final = "100000"
 
 
 @dataclass(frozen=True)
@@ -29,12 +31,14 @@ class Secrets:
     """The secrets of one state folder.
 
     Args:
-        stripe_api_key: authenticates the service at the simulator.
+        stripe_api_key: authenticates the worker at the simulator.
+        stripe_read_api_key: authenticates the ingress at the simulator; it can only read.
         stripe_webhook_secret: signs the simulator's webhooks.
         api_key: authenticates the tenant ``demo`` at the service.
     """
 
     stripe_api_key: str
+    stripe_read_api_key: str
     stripe_webhook_secret: str
     api_key: str
 
@@ -43,16 +47,19 @@ def make_secrets() -> Secrets:
     """Generate random secrets in the formats of real ones."""
     return Secrets(
         stripe_api_key=f"sk_test_{secrets.token_urlsafe(32)}",
+        stripe_read_api_key=f"rk_test_{secrets.token_urlsafe(32)}",
         stripe_webhook_secret=f"whsec_{secrets.token_urlsafe(32)}",
         api_key=f"{TENANT}_{secrets.token_urlsafe(32)}",
     )
 
 
 def keep_secrets(path: Path) -> Secrets:
-    """Return the secrets in ``path``; generate and write them if the file does not exist."""
-    if not path.exists():
-        write_private(path, json.dumps(asdict(make_secrets()), indent=2) + "\n")
-    return Secrets(**json.loads(path.read_text()))
+    """Return the secrets in ``path``; generate and write those that are not there."""
+    known = json.loads(path.read_text()) if path.exists() else {}
+    whole = {**asdict(make_secrets()), **known}  # an older file may lack one
+    if whole != known:
+        write_private(path, json.dumps(whole, indent=2) + "\n")
+    return Secrets(**whole)
 
 
 def compose(
@@ -78,8 +85,10 @@ def compose(
         "PAYMENTS_DATABASE_URL": database_url,
         "PAYMENTS_STRIPE_API_BASE": f"http://{HOST}:{settings.simulator_port}",
         "PAYMENTS_STRIPE_API_KEY": own.stripe_api_key,
+        "PAYMENTS_STRIPE_READ_API_KEY": own.stripe_read_api_key,
         "PAYMENTS_STRIPE_ACCOUNT": STRIPE_ACCOUNT,
         "PAYMENTS_STRIPE_LIVEMODE": "false",
+        "PAYMENTS_STRIPE_REQUESTS_PER_S": SIMULATOR_PER_S,
         "PAYMENTS_STRIPE_WEBHOOK_SECRETS": own.stripe_webhook_secret,
         "PAYMENTS_API_KEYS": f"{TENANT}:{digest}",
         "PAYMENTS_SANDBOX_API_KEY": own.api_key,
@@ -96,6 +105,7 @@ def simulator_environment(
         "PAYMENTS_SIMULATOR_HOST": HOST,
         "PAYMENTS_SIMULATOR_PORT": str(settings.simulator_port),
         "PAYMENTS_SIMULATOR_API_KEY": own.stripe_api_key,
+        "PAYMENTS_SIMULATOR_READ_API_KEY": own.stripe_read_api_key,
         "PAYMENTS_SIMULATOR_WEBHOOK_URL": f"http://{HOST}:{settings.ingress_port}/webhooks/stripe",
         "PAYMENTS_SIMULATOR_WEBHOOK_SECRET": own.stripe_webhook_secret,
         "PAYMENTS_SIMULATOR_STATE_DIR": str(state.simulator.resolve()),

@@ -126,7 +126,7 @@ STORIES: Final[Mapping[str, Story]] = {
         ends=amount("refunded", 3000),
         rules=(
             Rule(status("SUCCEEDED"), "refunds", {"amount": 1000}),
-            Rule(amount("refunded", 1000), "refunds"),
+            Rule(amount("refunded", 1000), "refunds", {"amount": "all"}),
         ),
     ),
     "declined": Story(

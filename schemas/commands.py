@@ -7,7 +7,21 @@ from typing import Annotated, Final, Literal
 
 from pydantic import Field, TypeAdapter
 
-from schemas.model import Amount, Currency, Metadata, Model, PaymentId, ShortText, UtcTime
+from schemas.model import (
+    CAPTURE_METHOD,
+    DESCRIPTION,
+    MAX_ATTEMPTS,
+    METADATA,
+    Amount,
+    AmountOrAll,
+    CaptureMethod,
+    Currency,
+    Metadata,
+    Model,
+    PaymentId,
+    ShortText,
+    UtcTime,
+)
 
 
 class CommandBase(Model):
@@ -29,20 +43,30 @@ class PaymentTerms(Model):
     The request, the command and the answer inherit them, so a new term is one line here.
     """
 
-    amount: Annotated[Amount, Field(description="Minor units: 1999 is 19.99 EUR.")]
+    amount: Annotated[
+        Amount, Field(description="Minor units by ISO 4217: 1999 is 19.99 EUR, or 1999 JPY.")
+    ]
     currency: Annotated[Currency, Field(description="ISO 4217, such as EUR.")]
-    payment_method: Annotated[ShortText, Field(description="The provider's payment method token.")]
-    capture_method: Literal["automatic", "manual"] = "automatic"
-    max_attempts: Annotated[int, Field(strict=True, ge=1, le=10)] = 1
-    return_url: ShortText | None = None
-    description: ShortText | None = None
-    metadata: Metadata = Field(default_factory=dict)
+    payment_method: Annotated[
+        ShortText,
+        Field(description="The provider's token of a payment method."),
+    ]
+    capture_method: Annotated[CaptureMethod, CAPTURE_METHOD] = "automatic"
+    max_attempts: Annotated[int, Field(strict=True, ge=1, le=10), MAX_ATTEMPTS] = 1
+    return_url: Annotated[
+        ShortText | None,
+        Field(description="Where the customer returns to; null if it was left out."),
+    ] = None
+    description: Annotated[ShortText | None, DESCRIPTION] = None
+    metadata: Annotated[Metadata, METADATA] = Field(default_factory=dict)
 
 
 class CreatePayment(PaymentTerms, CommandBase):
     """Create a payment on these terms, and start its first attempt."""
 
     type: Literal["create"] = "create"
+    #: Required: a record that lost it must not capture at once.
+    capture_method: Annotated[CaptureMethod, CAPTURE_METHOD]
     provider: ShortText
     #: The service asks the provider to cancel a payment that is then still waiting for its
     #: customer.
@@ -57,11 +81,10 @@ class ConfirmPayment(CommandBase):
 
 
 class CapturePayment(CommandBase):
-    """Capture an amount of an authorized payment, or all of it if the amount is null."""
+    """Capture an amount of an authorized payment, or all that is authorized."""
 
     type: Literal["capture"] = "capture"
-    #: Required, so that a record that lost its amount is not read as a capture of everything.
-    amount: Amount | None
+    amount: AmountOrAll
 
 
 class CancelPayment(CommandBase):
@@ -77,12 +100,11 @@ class CancelPayment(CommandBase):
 
 
 class RefundPayment(CommandBase):
-    """Refund an amount, or all that is left if the amount is null."""
+    """Refund an amount, or all that is left."""
 
     type: Literal["refund"] = "refund"
     refund_id: ShortText
-    #: Required, as in a capture.
-    amount: Amount | None
+    amount: AmountOrAll
     reason: ShortText | None = None
 
 

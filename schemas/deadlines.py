@@ -1,6 +1,13 @@
-"""Checks deadlines of one settings group against those of another."""
+"""Checks deadlines and retentions of one settings group against those of another."""
 
-from schemas.settings import ExamplePaySettings, SettingsError, StripeSettings, WorkerSettings, load
+from schemas.settings import (
+    ExamplePaySettings,
+    KafkaSettings,
+    SettingsError,
+    StripeSettings,
+    WorkerSettings,
+    load,
+)
 
 
 def check_deadlines(work: WorkerSettings) -> None:
@@ -19,3 +26,18 @@ def check_deadlines(work: WorkerSettings) -> None:
                 f"{work.call_deadline_s:g}: an attempt would end before its answer can arrive. "
                 f"Lower {name}, or raise PAYMENTS_CALL_DEADLINE_S"
             )
+
+
+def check_retentions(kafka: KafkaSettings, work: WorkerSettings) -> None:
+    """Refuses a history that is shorter than the log.
+
+    What became of a rejected command is in the history alone: a command that is read again after
+    its deletion would be carried out. Raises SettingsError, which names both variables.
+    """
+    if work.history_retention_s < kafka.log_retention_s:
+        raise SettingsError(
+            f"PAYMENTS_HISTORY_RETENTION_S is {work.history_retention_s:g}, but "
+            f"PAYMENTS_LOG_RETENTION_S is {kafka.log_retention_s:g}: a rejected command could be "
+            "read again after its rejection is forgotten. Raise PAYMENTS_HISTORY_RETENTION_S, or "
+            "lower PAYMENTS_LOG_RETENTION_S"
+        )

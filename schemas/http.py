@@ -1,24 +1,52 @@
 """Request and response bodies of the HTTP API."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import (
+    AfterValidator,
+    AnyUrl,
     BeforeValidator,
     ConfigDict,
     Field,
-    HttpUrl,
     PlainSerializer,
-    TypeAdapter,
-    WithJsonSchema,
+    UrlConstraints,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
 )
 from pydantic_core import PydanticCustomError
 
 from domain.status import Outcome, Status
 from schemas.commands import PaymentTerms
-from schemas.model import Amount, Currency, Model, ShortText, UtcTime
+from schemas.model import AmountOrAll, Currency, Model, ShortText, UtcTime
 from schemas.state import PaymentState
 
-_ReturnUrl = Annotated[HttpUrl, PlainSerializer(str)]
+#: Schemes that a browser or the system acts upon itself, instead of opening an app or a page.
+_NOT_AN_APPS: Final = frozenset(
+    """
+    about blob chrome chrome-extension content data facetime file filesystem ftp geo intent jar
+    javascript mailto market moz-extension ms-appx resource sms tel vbscript view-source ws wss
+    """.split()  # noqa: SIM905  # a list of them would be ten times as long
+)
+
+
+def _goes_back(url: AnyUrl) -> AnyUrl:
+    """Refuses what leads to no page and no app: ``https://...`` or ``myapp://...`` does."""
+    if url.scheme in _NOT_AN_APPS or not url.host:
+        raise PydanticCustomError(
+            "return_url", "Send a web address (https://...) or an app's own (myapp://...)"
+        )
+    return url
+
+
+#: Where the customer comes back to.
+_ReturnUrl = Annotated[
+    AnyUrl, UrlConstraints(max_length=500), AfterValidator(_goes_back), PlainSerializer(str)
+]
+_RETURN_URL: Final = Field(
+    description="Where the customer returns to: a page, or an app by its own scheme. Without it "
+    "only the provider's SDK can ask the customer."
+)
 
 
 def _upper(value: Any) -> Any:
@@ -33,7 +61,7 @@ class CreateRequest(PaymentTerms):
     """The body of ``POST /v1/payments``: the terms, some of them checked more closely."""
 
     currency: Annotated[_AnyCaseCurrency, Field(description="ISO 4217, in upper or lower case.")]
-    return_url: _ReturnUrl | None = None  # type: ignore[assignment]  # dumped as the text it was
+    return_url: Annotated[_ReturnUrl | None, _RETURN_URL] = None  # type: ignore[assignment]
     provider: Annotated[
         ShortText | None,
         Field(description="The provider's name. Left out: PAYMENTS_DEFAULT_PROVIDER."),
@@ -43,46 +71,57 @@ class CreateRequest(PaymentTerms):
 class ConfirmRequest(Model):
     """The body of ``POST /v1/payments/{id}/confirm``."""
 
-    payment_method: ShortText
+    payment_method: Annotated[
+        ShortText,
+        Field(description="The provider's token of the payment method for the next attempt."),
+    ]
 
 
-def _given(amount: Any) -> Any:
-    """Refuses null: a client that lost its amount must not move everything."""
-    if amount is None:
+def _amount_or_all(amount: Any, validate: ValidatorFunctionWrapHandler) -> Any:
+    """Names both forms. A client that lost its amount must not move everything."""
+    try:
+        return validate(amount)
+    except ValidationError:
         raise PydanticCustomError(
-            "amount_null",
-            "Send minor units, or leave the field out for all that is left",
-        )
-    return amount
+            "amount_or_all",
+            'Send minor units, such as 500, or "all" for all that is left',
+        ) from None
 
 
-#: Minor units, or all that is left if the field is left out. Null is refused.
+#: Required. The default is only there so that its absence is refused in the same words.
 _PartAmount = Annotated[
-    Amount | None,
-    BeforeValidator(_given),
-    WithJsonSchema(TypeAdapter(Amount).json_schema()),
+    AmountOrAll,
+    WrapValidator(_amount_or_all),
     Field(
-        description="Minor units: 500 is 5.00 EUR. Left out: all that is left. Not null.",
+        default=None,
+        validate_default=True,
+        description='Minor units: 500 is 5.00 EUR. "all" is all that is left.',
         json_schema_extra=lambda schema: schema.pop("default", None),
     ),
 ]
 
 
-class CaptureRequest(Model):
-    """The body of ``POST /v1/payments/{id}/capture``. ``{}`` captures everything."""
+class _PartRequest(Model):
+    model_config = ConfigDict(json_schema_extra={"required": ["amount"]})
 
-    amount: _PartAmount = None
+    amount: _PartAmount
+
+
+class CaptureRequest(_PartRequest):
+    """The body of ``POST /v1/payments/{id}/capture``."""
 
 
 class CancelRequest(Model):
     """The body of ``POST /v1/payments/{id}/cancel``: ``{}``."""
 
 
-class RefundRequest(Model):
-    """The body of ``POST /v1/payments/{id}/refunds``. ``{}`` refunds all that is left."""
+class RefundRequest(_PartRequest):
+    """The body of ``POST /v1/payments/{id}/refunds``."""
 
-    amount: _PartAmount = None
-    reason: Literal["duplicate", "fraudulent", "requested_by_customer"] | None = None
+    reason: Annotated[
+        Literal["duplicate", "fraudulent", "requested_by_customer"] | None,
+        Field(description="Why the money is given back; passed on to the provider."),
+    ] = None
 
 
 class AcceptedPayment(PaymentTerms):
@@ -90,28 +129,51 @@ class AcceptedPayment(PaymentTerms):
 
     model_config = ConfigDict(json_schema_serialization_defaults_required=True)
 
-    id: str
-    status: Literal["CREATED"] = "CREATED"
-    expires_at: UtcTime
-    event_id: str
+    id: Annotated[str, Field(description="The payment's ID, for every later request about it.")]
+    status: Annotated[Literal["CREATED"], Field(description="Nothing is decided yet.")] = "CREATED"
+    expires_at: Annotated[
+        UtcTime,
+        Field(
+            description="When the provider is asked to cancel, if the payment still waits for "
+            "its customer."
+        ),
+    ]
+    event_id: Annotated[
+        str,
+        Field(description="The command's event ID: the timeline says under it what was decided."),
+    ]
 
 
 class AcceptedOperation(Model):
-    """The answer to a confirm, capture, cancel or refund.
+    """The answer to a confirm, capture, cancel or refund."""
 
-    For a capture and a refund ``amount_is`` is ``given``, with the ``amount`` of the request, or
-    ``all_that_is_left``, which is computed when the command is processed.
-    """
-
-    payment_id: str
-    operation: Literal["confirm", "capture", "cancel", "refund"]
-    operation_id: str
-    event_id: str
-    refund_id: str | None
-    amount: Annotated[int | None, Field(description="Minor units, as in the request.")]
-    amount_is: Annotated[
-        Literal["given", "all_that_is_left"] | None,
-        Field(description="How the amount is determined; null if the operation has none."),
+    payment_id: Annotated[str, Field(description="The payment's ID.")]
+    operation: Annotated[
+        Literal["confirm", "capture", "cancel", "refund"], Field(description="What was asked for.")
+    ]
+    operation_id: Annotated[
+        str,
+        Field(
+            description="The operation's ID. A retry with the same Idempotency-Key has the same."
+        ),
+    ]
+    event_id: Annotated[
+        str,
+        Field(description="The command's event ID: the timeline says under it what was decided."),
+    ]
+    refund_id: Annotated[
+        str | None,
+        Field(
+            description="The refund's ID in the payment's refunds; null unless a refund was "
+            "asked for."
+        ),
+    ]
+    amount: Annotated[
+        AmountOrAll | None,
+        Field(
+            description="As in the request; null if the operation has none. What is left is "
+            "computed when the command is processed."
+        ),
     ]
 
 
@@ -127,75 +189,140 @@ class Payment(PaymentState):
     ]
 
 
+class ClientSecret(Model):
+    """The secret with which the provider's SDK carries out a payment's action. Never stored."""
+
+    client_secret: Annotated[
+        str, Field(description="For the provider's SDK in the customer's app or page.")
+    ]
+
+
 class PaymentPage(Model):
     """One page of a tenant's payments, newest first."""
 
-    data: tuple[Payment, ...]
-    next_cursor: str | None
+    data: Annotated[tuple[Payment, ...], Field(description="The payments of this page.")]
+    next_cursor: Annotated[
+        str | None, Field(description="The cursor of the next page; null on the last one.")
+    ]
 
 
 class TransitionEntry(Model):
     """A change of status."""
 
-    source: Status | None
-    target: Status
+    source: Annotated[
+        Status | None, Field(description="The status before; null for the first one.")
+    ]
+    target: Annotated[Status, Field(description="The status since then.")]
 
 
 class TimelineEntry(Model):
     """One input about the payment, and its outcome."""
 
-    event_id: str
-    kind: str
-    outcome: Outcome
-    reason: str
-    transition: TransitionEntry | None
-    version: int | None
-    topic: str
-    partition: int
-    offset: int
-    received_at: UtcTime
-    recorded_at: UtcTime
+    event_id: Annotated[
+        str,
+        Field(
+            description="The input's event ID; a webhook has the provider's. A webhook that was "
+            "refused for what it is about, or could not be read, leaves its event ID to another "
+            "form of the same event. It has `<event ID>@<topic>/<partition>/<offset>` instead, "
+            "such as `event-1@provider-webhooks/0/17`."
+        ),
+    ]
+    kind: Annotated[
+        str,
+        Field(
+            description="`command.<operation>`, `result.<operation>` or `<provider>.<event type>`."
+        ),
+    ]
+    outcome: Annotated[Outcome, Field(description="What became of it.")]
+    reason: Annotated[str, Field(description="Why, in one sentence that names what decided it.")]
+    transition: Annotated[
+        TransitionEntry | None,
+        Field(description="The change of status that it brought; null if none."),
+    ]
+    version: Annotated[
+        int | None,
+        Field(
+            description="The version of the payment that it made; null if it changed nothing "
+            "visible."
+        ),
+    ]
+    topic: Annotated[str, Field(description="The topic of its record.")]
+    partition: Annotated[int, Field(description="The partition of its record.")]
+    offset: Annotated[int, Field(description="The offset of its record in the partition.")]
+    received_at: Annotated[UtcTime, Field(description="When the service received it, in UTC.")]
+    recorded_at: Annotated[UtcTime, Field(description="When its outcome was decided, in UTC.")]
 
 
 class CallEntry(Model):
     """One provider call: its attempts and its outcome."""
 
-    operation: str
-    key: str
-    state: Literal["due", "done"]
-    attempts: int
-    outcome: str | None
-    last_error: str | None
-    next_attempt_at: UtcTime | None
-    created_at: UtcTime
-    done_at: UtcTime | None
+    operation: Annotated[str, Field(description="What the provider is asked to do.")]
+    key: Annotated[
+        str, Field(description="The call key, which is also the idempotency key at the provider.")
+    ]
+    state: Annotated[
+        Literal["due", "done"],
+        Field(description="Whether it is to be made (due), or its outcome is known (done)."),
+    ]
+    attempts: Annotated[int, Field(description="How often it was tried.")]
+    outcome: Annotated[
+        str | None,
+        Field(
+            description="Acknowledged, with the provider's object, or refused, with its code; "
+            "null until it is known."
+        ),
+    ]
+    last_error: Annotated[
+        str | None, Field(description="Why the last try did not end it; null if it did.")
+    ]
+    next_attempt_at: Annotated[
+        UtcTime | None, Field(description="When it is tried next, in UTC; null if it is done.")
+    ]
+    created_at: Annotated[UtcTime, Field(description="When it was decided, in UTC.")]
+    done_at: Annotated[
+        UtcTime | None, Field(description="When its outcome was known, in UTC; null until then.")
+    ]
 
 
 class Timeline(Model):
     """One page of a payment's inputs and provider calls, oldest first."""
 
-    payment_id: str
-    status: Status
-    version: int
-    quarantined: bool
-    quarantine: str | None
-    entries: tuple[TimelineEntry, ...]
-    calls: tuple[CallEntry, ...]
-    next_cursor: str | None
+    payment_id: Annotated[str, Field(description="The payment's ID.")]
+    status: Annotated[Status, Field(description="The payment's status.")]
+    version: Annotated[int, Field(description="The payment's latest version.")]
+    quarantined: Annotated[
+        bool,
+        Field(
+            description="An event could not be processed, and what came since waits for an "
+            "operator."
+        ),
+    ]
+    quarantine: Annotated[
+        str | None, Field(description="Since when, and which event; null if it is not quarantined.")
+    ]
+    entries: Annotated[tuple[TimelineEntry, ...], Field(description="The inputs of this page.")]
+    calls: Annotated[tuple[CallEntry, ...], Field(description="The provider calls of this page.")]
+    next_cursor: Annotated[
+        str | None, Field(description="The cursor of the next page; null on the last one.")
+    ]
 
 
 class FieldProblem(Model):
     """One wrong field of a request, and how to fix it."""
 
-    field: str
-    problem: str
+    field: Annotated[str, Field(description="Where it is, such as amount, or metadata.order.")]
+    problem: Annotated[str, Field(description="What is wrong with it.")]
 
 
 class Problem(Model):
     """``application/problem+json`` (RFC 9457)."""
 
-    type: str
-    title: str
-    status: int
-    detail: str
-    errors: tuple[FieldProblem, ...] = ()
+    type: Annotated[
+        str, Field(description="The kind of problem, as an address under which it is explained.")
+    ]
+    title: Annotated[str, Field(description="The kind of problem, in words.")]
+    status: Annotated[int, Field(description="The HTTP status.")]
+    detail: Annotated[str, Field(description="What is wrong with this request, and what to do.")]
+    errors: Annotated[
+        tuple[FieldProblem, ...], Field(description="The wrong fields, if it is about fields.")
+    ] = ()

@@ -15,7 +15,9 @@ from typing import Any, Final
 
 _CORE_CHARS: Final = 26  # 128 bits in base32
 _CHECK_CHARS: Final = 4
-PAYMENT_ID_PATTERN: Final = rf"^pay_[a-z2-7]{{{_CORE_CHARS + _CHECK_CHARS}}}$"
+#: The characters of a payment ID after its prefix.
+ID_CHARS: Final = _CORE_CHARS + _CHECK_CHARS
+PAYMENT_ID_PATTERN: Final = rf"^pay_[a-z2-7]{{{ID_CHARS}}}$"
 _PAYMENT_ID: Final = re.compile(PAYMENT_ID_PATTERN)
 _REFUND_ID: Final = re.compile(rf"ref_[a-z2-7]{{{_CORE_CHARS}}}")
 

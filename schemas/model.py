@@ -1,7 +1,7 @@
 """The base of all models, and the field types they share."""
 
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Final, Literal
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
 from pydantic_core import PydanticCustomError
@@ -40,8 +40,11 @@ def _utc(at: datetime) -> datetime:
 
 
 PaymentId = Annotated[str, StringConstraints(pattern=PAYMENT_ID_PATTERN)]
-#: Minor units (cents) of the currency. Every provider accepts up to eight digits.
-Amount = Annotated[int, Field(strict=True, gt=0, le=99_999_999)]
+#: Minor units (cents) of the currency, by ISO 4217. No provider accepts more than twelve digits;
+#: ``ports.provider.MoneyRules`` say what each of them accepts.
+Amount = Annotated[int, Field(strict=True, gt=0, le=999_999_999_999)]
+#: All that is left, which is always said: an absent amount may be a lost one.
+AmountOrAll = Amount | Literal["all"]
 #: ISO 4217, upper case.
 Currency = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
 #: The limits are the narrowest of all providers.
@@ -59,3 +62,18 @@ Metadata = Annotated[
 ]
 ShortText = Annotated[str, StringConstraints(min_length=1, max_length=500), Storable]
 UtcTime = Annotated[AwareDatetime, AfterValidator(_utc)]
+CaptureMethod = Literal["automatic", "manual"]
+
+# What requests, commands, answers and published payments say of the same field.
+CAPTURE_METHOD: Final = Field(
+    description="Whether the money is taken as soon as it is authorized (automatic), or only "
+    "reserved until a capture (manual)."
+)
+MAX_ATTEMPTS: Final = Field(
+    description="How many attempts the customer has, each with a payment method of its own."
+)
+DESCRIPTION: Final = Field(description="A text of the client's, for people; null without one.")
+METADATA: Final = Field(
+    description="The client's own keys and values, at most 40. They are kept with the payment "
+    "and at the provider."
+)

@@ -10,16 +10,11 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Final, Self, TypeVar
 
-from pydantic import (
-    AfterValidator,
-    Field,
-    SecretStr,
-    ValidationError,
-    model_validator,
-)
+from pydantic import AfterValidator, Field, SecretStr, ValidationError, model_validator
 
 from schemas.environment import PREFIX, Group, is_set_for_a_service
 from schemas.postgres_url import checked
+from schemas.rate_settings import RateSettings
 from schemas.settings_types import (
     DURATION_MAX_S,
     ApiKey,
@@ -32,6 +27,7 @@ from schemas.settings_types import (
     Seconds,
     Secrets,
 )
+from schemas.sweep_settings import SweepSettings
 from schemas.topics import BODY_BYTES_MAX
 
 OWN_PREFIXES: Final = ("PAYMENTS_SANDBOX_", "PAYMENTS_SIMULATOR_", "PAYMENTS_TEST_")
@@ -53,11 +49,12 @@ class KafkaSettings(Group):
     )
     log_retention_s: float = Field(
         7_776_000.0,
-        ge=86_400.0,
+        ge=1.0,
         le=DURATION_MAX_S,
         allow_inf_nan=False,
         description="Commands, webhooks and results leave their topics after this (90 days). No "
-        "outage of the stream may last as long. `payments topics` applies it.",
+        "outage of the stream may last as long. `payments topics` applies it, but shortens no "
+        "retention that is longer.",
     )
 
 
@@ -78,12 +75,27 @@ class StripeAccountSettings(Group):
     stripe_livemode: bool = Field(description="true: real money. false: test data.")
 
 
-class StripeSettings(Group):
-    """Stripe's API, or the simulator."""
+class StripeAddressSettings(Group):
+    """The address of Stripe's API, or of the simulator."""
 
     stripe_api_base: HttpUrl = Field(
         "https://api.stripe.com", description="Address of Stripe's API."
     )
+
+
+class StripeReadSettings(Group):
+    """The ingress's own access to Stripe's API. Without a key no client secrets are served."""
+
+    stripe_read_api_key: ApiKey | None = Field(
+        None, description="A restricted key that can only read payment intents."
+    )
+    stripe_read_timeout_s: Seconds = Field(3.0, description="Deadline of reading a client secret.")
+    stripe_read_concurrency: int = Field(4, ge=1, le=64, description="Most such reads at a time.")
+
+
+class StripeSettings(Group):
+    """The worker's access to Stripe's API."""
+
     stripe_api_key: ApiKey = Field(description="The secret API key.")
     stripe_timeout_s: Seconds = Field(20.0, description="Deadline of one request to the provider.")
 
@@ -252,7 +264,7 @@ class MetricsSettings(Group):
     metrics_port: Port = Field(9100, description="Port to listen on.")
 
 
-class WorkerSettings(Group):
+class WorkerSettings(SweepSettings, Group):
     """The worker: dispatcher, router, reconciler and retention."""
 
     call_concurrency: int = Field(
@@ -278,35 +290,20 @@ class WorkerSettings(Group):
         10, ge=1, description="Consecutive failures that open the circuit breaker."
     )
     breaker_open_s: Seconds = Field(5.0, description="How long the circuit breaker stays open.")
-    reconcile_every_s: Seconds = Field(
-        30.0, description="How often the reconciler asks the providers."
-    )
-    unfinished_after_s: Seconds = Field(
-        120.0, description="An unfinished payment without news for this long is looked up."
-    )
-    reconcile_page: int = Field(
-        100, ge=1, le=1000, description="Payments per page of the reconciler's sweep."
-    )
-    reconcile_per_s: float = Field(
-        20.0,
-        ge=0.001,
-        le=10_000,
-        allow_inf_nan=False,
-        description="Most requests per second of the reconciler's sweep to a provider.",
-    )
     unrouted_max_age_s: Seconds = Field(
         259_200.0,
-        description="A webhook without a known payment becomes a dead letter after this (3 days).",
+        description="A webhook whose payment is still unknown ends as ignored after this (3 days).",
     )
     parked_max_age_s: Seconds = Field(
-        2_592_000.0,
-        description="A parked input whose payment never came is given up after this (30 days): a "
+        604_800.0,
+        description="A parked input whose payment never came is given up after this (7 days): a "
         "command is rejected, anything else ignored.",
     )
     history_retention_s: Seconds = Field(
         34_560_000.0,
         description="The history of inputs is deleted after this (400 days), inbox and duplicates "
-        "by whole quarters of a year, if this is longer than one. Payments are kept.",
+        "by whole quarters of a year, if this is longer than one. Payments are kept. Not below "
+        "the log's retention.",
     )
     lag_every_s: Seconds = Field(15.0, description="How often the consumer lag is measured.")
     history_sweep_s: Seconds = Field(
@@ -326,9 +323,12 @@ GROUPS: Final[tuple[type[Group], ...]] = (
     KafkaSettings,
     DatabaseSettings,
     StripeAccountSettings,
+    StripeAddressSettings,
+    StripeReadSettings,
     StripeSettings,
     StripeWebhookSettings,
     ExamplePaySettings,
+    RateSettings,
     IngressSettings,
     StreamSettings,
     MetricsSettings,

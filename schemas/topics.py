@@ -16,6 +16,8 @@ PROCESSOR_SOURCES: Final = (PAYMENT_COMMANDS, PROVIDER_WEBHOOKS, PROVIDER_RESULT
 
 #: The stream's consumer group, and the prefix of its changelog topic.
 APP_ID: Final = "payments-processor"
+#: The router's consumer group.
+ROUTER_GROUP: Final = "payments-router"
 
 HOUR_MS: Final = 60 * 60 * 1000
 DAY_MS: Final = 24 * HOUR_MS
@@ -96,7 +98,7 @@ TOPICS: Final[tuple[Topic, ...]] = (
     Topic(
         PROVIDER_WEBHOOKS,
         key="payment ID",
-        value="the verified webhook, raw body untouched",
+        value="the verified webhook, as it came but for client secrets",
         written_by="ingress, router, reconciler",
         read_by="processor",
         config=LOG,
@@ -123,7 +125,7 @@ TOPICS: Final[tuple[Topic, ...]] = (
     Topic(
         PROVIDER_WEBHOOKS_UNROUTED,
         key="the provider's object ID",
-        value="a verified webhook from which no payment ID could be read, raw body untouched",
+        value="a verified webhook without a payment ID, as it came but for client secrets",
         written_by="ingress",
         read_by="router",
         copartitioned=False,

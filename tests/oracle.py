@@ -16,15 +16,23 @@ from datetime import datetime
 from domain.inputs import (
     CallResult,
     Cancel,
+    Capture,
     Confirm,
     Create,
     DisputeFact,
+    FraudWarningFact,
     Input,
     PaymentFact,
     Refund,
     RefundFact,
 )
-from domain.status import CancelCause, DisputeStatus, ProviderStatus, RefundStatus, Status
+from domain.status import DisputeStatus, ProviderStatus, Status
+from tests.oracle_refunds import RefundMeaning, refunds_meaning
+
+__all__ = [
+    "DisputeMeaning", "Meaning", "RefundMeaning", "cancel_is_requested", "last_dispute_fact",
+    "meaning_of",
+]  # fmt: skip
 
 _LIVE = {
     ProviderStatus.OPEN: Status.PROCESSING,
@@ -33,32 +41,28 @@ _LIVE = {
     ProviderStatus.AUTHORIZED: Status.AUTHORIZED,
 }
 _PROVIDER_ORDER = tuple(ProviderStatus)
-_REFUND_ORDER = tuple(RefundStatus)
-_REFUND_RETURNED = (RefundStatus.FAILED, RefundStatus.CANCELED)
-_DISPUTE_ORDER = tuple(DisputeStatus)
-_DISPUTE_CLOSED = (
-    DisputeStatus.WARNING_CLOSED,
-    DisputeStatus.PREVENTED,
-    DisputeStatus.LOST,
-    DisputeStatus.WON,
-)
-
-
-@dataclass(frozen=True)
-class RefundMeaning:
-    """A refund's end state; ``reversed``: it succeeded, and the bank returned the money to us."""
-
-    status: RefundStatus
-    reversed: bool = False
+_DISPUTE_DECIDED = (DisputeStatus.PREVENTED, DisputeStatus.LOST, DisputeStatus.WON)
+#: Within one second: an inquiry in its order, a chargeback in its own, a decision, an appeal
+#: against it, a win.
+_DISPUTE_ORDER = (
+    "WARNING_NEEDS_RESPONSE", "WARNING_UNDER_REVIEW", "WARNING_CLOSED",
+    "NEEDS_RESPONSE", "UNDER_REVIEW", "PREVENTED", "LOST",
+    "appeal NEEDS_RESPONSE", "appeal UNDER_REVIEW", "WON",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
 class DisputeMeaning:
-    """A dispute's end state, and the minor units it moved (neither is negative)."""
+    """A dispute's end state.
+
+    ``moved`` has the minor units by currency: withdrawn, reinstated (neither is negative), and
+    given to us by corrections (negative if taken).
+    """
 
     status: DisputeStatus
-    withdrawn: int = 0
-    reinstated: int = 0
+    moved: Mapping[str, tuple[int, int, int]] = field(default_factory=dict)
+    appeal: bool = False
+    respond_by: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -71,6 +75,8 @@ class Meaning:
     refunded: int = 0
     refunds: Mapping[str, RefundMeaning] = field(default_factory=dict)
     disputes: Mapping[str, DisputeMeaning] = field(default_factory=dict)
+    #: By the warning's ID: whether anything can be done about it.
+    fraud_warnings: Mapping[str, bool] = field(default_factory=dict)
 
 
 def meaning_of(payment_id: str, taken_in: Iterable[Input]) -> Meaning:
@@ -94,9 +100,12 @@ def meaning_of(payment_id: str, taken_in: Iterable[Input]) -> Meaning:
     payment_facts = [b for b in bodies if isinstance(b, PaymentFact) and b.object_id == own_object]
     refund_facts = [b for b in bodies if isinstance(b, RefundFact) and b.object_id == own_object]
     dispute_facts = [b for b in bodies if isinstance(b, DisputeFact) and b.object_id == own_object]
+    warnings = [b for b in bodies if isinstance(b, FraudWarningFact) and b.object_id == own_object]
     refused = {result.call_key for result in results if result.refusal is not None}
 
-    status = _final_status(payment_id, payment_facts, refused)
+    acknowledged = {result.call_key for result in results if result.refusal is None}
+
+    status = _final_status(payment_id, payment_facts, refused, acknowledged)
     if status is None:
         status = _unfinished_status(
             payment_id,
@@ -105,20 +114,29 @@ def meaning_of(payment_id: str, taken_in: Iterable[Input]) -> Meaning:
             max_attempts=creates[0].max_attempts,
             object_known=own_object is not None,
         )
-    requested = {body.refund_id for body in bodies if isinstance(body, Refund)}
-    proven = _proven(payment_id, requested, refund_facts, results)
-    refunds = _refunds(payment_id, requested, proven, refund_facts, refused)
     succeeded = status is Status.SUCCEEDED
     captured = _captured(payment_facts) if succeeded else 0
+    uncaptured = _uncaptured(payment_facts) if succeeded else 0
+    refunds, refunded = refunds_meaning(
+        payment_id,
+        [body for body in bodies if isinstance(body, Refund)],
+        results,
+        refund_facts,
+        status,
+        uncaptured=uncaptured,
+        captured=captured,
+        captured_by_us=succeeded and _captured_by_us(payment_id, payment_facts, bodies, refused),
+    )
     return Meaning(
         status=status,
-        authorized=creates[0].amount if succeeded or status is Status.AUTHORIZED else 0,
+        authorized=_authorized(status, payment_facts),
         captured=captured,
         # A returned refund and its replacement may be reported in the wrong order, but never is
         # more refunded than was captured.
-        refunded=min(_refunded(refund_facts), captured),
+        refunded=min(refunded, captured),
         refunds=refunds,
         disputes=_disputes(dispute_facts),
+        fraud_warnings=_fraud_warnings(warnings),
     )
 
 
@@ -153,17 +171,36 @@ def _own_object(
 
 
 def _final_status(
-    payment_id: str, facts: Collection[PaymentFact], refused: Collection[str]
+    payment_id: str,
+    facts: Collection[PaymentFact],
+    refused: Collection[str],
+    acknowledged: Collection[str],
 ) -> Status | None:
     """Return the final status, if any. Terminal facts and a refusal to create beat all others."""
     if any(fact.status is ProviderStatus.SUCCEEDED for fact in facts):
         return Status.SUCCEEDED
     canceled = [fact for fact in facts if fact.status is ProviderStatus.CANCELED]
-    if any(fact.cancel_cause is CancelCause.ATTEMPTS_EXHAUSTED for fact in canceled):
-        return Status.FAILED
     if canceled:
-        return Status.CANCELED
+        return _cancelled_by(payment_id, canceled, acknowledged)
     return Status.FAILED if f"{payment_id}:create" in refused else None
+
+
+def _cancelled_by(
+    payment_id: str, canceled: Iterable[PaymentFact], acknowledged: Collection[str]
+) -> Status:
+    """Return what a cancel at the provider means: FAILED if our last cancel did it.
+
+    An event with that call's key says so, of whichever generation. If no event names a cause, the
+    provider's answer to that call does: it is acknowledged only if it did it.
+    """
+    last_cancel = f"{payment_id}:cancel:exhausted"
+    named = [fact for fact in canceled if fact.names_cause or fact.caused_by]
+    if named:
+        keys = [fact.caused_by or "" for fact in named]
+        ours = any(re.fullmatch(rf"{re.escape(last_cancel)}(\.\d+)?", key) for key in keys)
+    else:
+        ours = last_cancel in acknowledged
+    return Status.FAILED if ours else Status.CANCELED
 
 
 @dataclass(frozen=True)
@@ -216,8 +253,10 @@ def _unfinished_status(
     if failures:
         last, last_over = failures[-1], max(over)
         live = [fact for fact in live if _outlives(payment_id, fact, last, last_over)]
-    if live:
-        return _LIVE[max(live, key=_order).status]
+    latest = max(live, key=_order, default=None)
+    # after a failure an open object is as the failure left it, whether or not its error is kept
+    if latest is not None and not (failures and latest.status is ProviderStatus.OPEN):
+        return _LIVE[latest.status]
     all_over = len(over) == len(attempts)
     if failures and len(failures) < max_attempts and all_over:
         return Status.REQUIRES_ACTION
@@ -232,17 +271,68 @@ def _outlives(payment_id: str, fact: PaymentFact, failure: PaymentFact, last_ove
     return fact.occurred_at > failure.occurred_at
 
 
-def _order(fact: PaymentFact) -> tuple[datetime, int, str]:
-    return fact.occurred_at, _PROVIDER_ORDER.index(fact.status), fact.event_id
+def _order(fact: PaymentFact) -> tuple[datetime, int, int, str]:
+    # Of two reports within one second the higher amount is the later one: it only ever grows.
+    return fact.occurred_at, _PROVIDER_ORDER.index(fact.status), fact.amount, fact.event_id
 
 
 def _first_reports(facts: Iterable[PaymentFact]) -> list[PaymentFact]:
     """Return each failed attempt once, as first reported, in the order of time."""
     first: dict[str, PaymentFact] = {}
     reported = [fact for fact in facts if fact.status is ProviderStatus.ATTEMPT_FAILED]
-    for fact in sorted(reported, key=lambda fact: (fact.occurred_at, fact.event_id)):
+    for fact in sorted(reported, key=_order):
         first.setdefault(fact.attempt_ref or fact.event_id, fact)
     return list(first.values())
+
+
+def _authorized(status: Status, facts: Collection[PaymentFact]) -> int:
+    """Return what the provider last reported as authorized, or captured, if that is more."""
+    if status not in {Status.AUTHORIZED, Status.SUCCEEDED}:
+        return 0
+    last = max((fact for fact in facts if fact.status == status.lower()), key=_order)
+    return max(last.amount, last.captured)
+
+
+def _uncaptured(facts: Iterable[PaymentFact]) -> int:
+    reported = [fact for fact in facts if fact.status is ProviderStatus.SUCCEEDED]
+    last = max(reported, key=_order)
+    return max(0, last.amount - last.captured)
+
+
+def _captured_by_us(
+    payment_id: str,
+    facts: Collection[PaymentFact],
+    bodies: Collection[object],
+    refused: Collection[str],
+) -> bool:
+    """Return whether we captured: the event's key says so, or our amount if none names a cause.
+
+    A key says so if it is of a call that we made and that asks for a capture: a capture does, and
+    an attempt of a payment that is captured at once.
+    """
+    won = [fact for fact in facts if fact.status is ProviderStatus.SUCCEEDED]
+    named = [fact for fact in won if fact.names_cause or fact.caused_by]
+    last = max(named, key=_order, default=None)
+    if last is None:
+        return _asked_to_capture(payment_id, bodies, refused) == _captured(facts)
+    asking = {f"capture:{n + 1}" for n in range(sum(isinstance(b, Capture) for b in bodies))}
+    if any(isinstance(b, Create) and b.capture_method == "automatic" for b in bodies):
+        confirms = sum(isinstance(b, Confirm) for b in bodies)
+        asking |= {"create", *(f"confirm:{n + 2}" for n in range(confirms))}
+    owner, _, call = (last.caused_by or "").split(".")[0].partition(":")
+    return owner == payment_id and call in asking
+
+
+def _asked_to_capture(
+    payment_id: str, bodies: Iterable[object], refused: Collection[str]
+) -> int | None:
+    """Return the amount of our last capture that was not refused; None if there is none."""
+    whole = [body.amount for body in bodies if isinstance(body, Create)]
+    asked = [body for body in bodies if isinstance(body, Capture)]
+    if not asked or f"{payment_id}:capture:{len(asked)}" in refused:
+        return None
+    amount = asked[-1].amount
+    return amount if isinstance(amount, int) else whole[0]
 
 
 def _captured(facts: Iterable[PaymentFact]) -> int:
@@ -250,102 +340,54 @@ def _captured(facts: Iterable[PaymentFact]) -> int:
     return max(reported, key=_order).captured
 
 
-def _refund_order(fact: RefundFact) -> tuple[int, datetime, int, str]:
-    if fact.status in _REFUND_RETURNED:
-        strength = 2
-    else:
-        strength = 1 if fact.status is RefundStatus.SUCCEEDED else 0
-    return strength, fact.occurred_at, _REFUND_ORDER.index(fact.status), fact.event_id
-
-
-def _proven(
-    payment_id: str,
-    requested: Collection[str],
-    facts: Collection[RefundFact],
-    results: Iterable[CallResult],
-) -> dict[str, str]:
-    """Return our refund's ID by the provider's refund, where that is proven.
-
-    The response to our own call is the first proof, the key of our call in an event the second.
-    A refund's metadata proves nothing, because anybody can write it.
-    """
-    proven: dict[str, str] = {}
-    for result in results:
-        match result.call_key.split(":"):
-            case [owner, "refund", refund_id] if owner == payment_id and result.object_id:
-                proven[result.object_id] = refund_id
-    for ref in sorted({fact.ref for fact in facts}):
-        echoed = [_echoed_by(payment_id, fact) for fact in facts if fact.ref == ref]
-        refund_id = min(filter(None, echoed), default="")
-        if ref not in proven and refund_id in requested and refund_id not in proven.values():
-            proven[ref] = refund_id
-    return proven
-
-
-def _echoed_by(payment_id: str, fact: RefundFact) -> str:
-    match (fact.caused_by or "").split(".")[0].split(":"):
-        case [owner, "refund", refund_id] if owner == payment_id:
-            return refund_id
-    return ""
-
-
-def _refunds(
-    payment_id: str,
-    requested: Collection[str],
-    proven: Mapping[str, str],
-    facts: Collection[RefundFact],
-    refused: Collection[str],
-) -> dict[str, RefundMeaning]:
-    """Return each refund, requested by us or only reported by the provider.
-
-    Leaves out a refund that claims an ID of ours while that claim is unproven.
-    """
-    meanings = {}
-    for refund_id in requested:
-        is_refused = f"{payment_id}:refund:{refund_id}" in refused
-        meanings[refund_id] = RefundMeaning(
-            RefundStatus.FAILED if is_refused else RefundStatus.REQUESTED
-        )
-    unclear = {
-        refund_id
-        for refund_id, meaning in meanings.items()
-        if meaning.status is RefundStatus.REQUESTED and refund_id not in proven.values()
-    }
-    for ref in {fact.ref for fact in facts}:
-        own = [fact for fact in facts if fact.ref == ref]
-        if ref not in proven and any(fact.claims in unclear for fact in own):
-            continue
-        reported = {fact.status for fact in own}
-        meanings[proven.get(ref, own[0].refund_id)] = RefundMeaning(
-            max(own, key=_refund_order).status,
-            RefundStatus.SUCCEEDED in reported and not reported.isdisjoint(_REFUND_RETURNED),
-        )
-    return meanings
-
-
-def _refunded(facts: Collection[RefundFact]) -> int:
-    """Return the refunded amount: the sum of the refunds that succeeded and were not returned."""
-    strongest = [
-        max((fact for fact in facts if fact.ref == ref), key=_refund_order)
-        for ref in {fact.ref for fact in facts}
-    ]
-    return sum(fact.amount for fact in strongest if fact.status is RefundStatus.SUCCEEDED)
-
-
 def _disputes(facts: Collection[DisputeFact]) -> dict[str, DisputeMeaning]:
     """Return each dispute. A movement that several facts report counts once."""
     meanings = {}
     for dispute_id in {fact.dispute_id for fact in facts}:
         own = [fact for fact in facts if fact.dispute_id == dispute_id]
-        moved = {movement.ref: movement.amount for fact in own for movement in fact.movements}
+        last = last_dispute_fact(own)
+        must_respond = last.status.endswith("NEEDS_RESPONSE")
         meanings[dispute_id] = DisputeMeaning(
-            max(own, key=_dispute_order).status,
-            withdrawn=sum(amount for amount in moved.values() if amount > 0),
-            reinstated=-sum(amount for amount in moved.values() if amount < 0),
+            last.status,
+            moved=_moved(own),
+            appeal=last.appeal,
+            respond_by=last.respond_by if must_respond else None,
         )
     return meanings
 
 
-def _dispute_order(fact: DisputeFact) -> tuple[bool, datetime, int, str]:
-    closed = fact.status in _DISPUTE_CLOSED
-    return closed, fact.occurred_at, _DISPUTE_ORDER.index(fact.status), fact.event_id
+def _moved(facts: Collection[DisputeFact]) -> dict[str, tuple[int, int, int]]:
+    """Return what left us, what came back, and what was corrected in our favour, by currency."""
+    movements = {movement.ref: movement for fact in facts for movement in fact.movements}.values()
+    sums = {}
+    for currency in {movement.currency for movement in movements}:
+        of = {"withdrawn": 0, "reinstated": 0, "adjusted": 0}
+        for movement in movements:
+            if movement.currency == currency:
+                of[movement.kind] += movement.amount
+        sums[currency] = (of["withdrawn"], -of["reinstated"], -of["adjusted"])
+    return sums
+
+
+def last_dispute_fact(facts: Iterable[DisputeFact]) -> DisputeFact:
+    """Return the fact that counts of these about one dispute."""
+    return max(facts, key=_dispute_order)
+
+
+def _dispute_order(fact: DisputeFact) -> tuple[int, datetime, int, str]:
+    """Return the order: an inquiry, a chargeback, then decisions and appeals, each by time."""
+    stage = 1
+    if fact.status.startswith("WARNING"):
+        stage = 0
+    elif fact.status in _DISPUTE_DECIDED or fact.appeal:
+        stage = 2
+    name = f"appeal {fact.status}" if fact.appeal else str(fact.status)
+    return stage, fact.occurred_at, _DISPUTE_ORDER.index(name), fact.event_id
+
+
+def _fraud_warnings(facts: Collection[FraudWarningFact]) -> dict[str, bool]:
+    """Return whether each warning is still actionable; within one second, that it is not."""
+    latest = {}
+    for fact in sorted(facts, key=lambda f: (f.occurred_at, not f.actionable, f.event_id)):
+        latest[fact.warning_id] = fact.actionable
+    return latest

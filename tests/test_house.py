@@ -1,5 +1,6 @@
 """The structure of the code: layers without exceptions, small folders, short files."""
 
+import ast
 import tomllib
 from collections import Counter
 from pathlib import Path
@@ -9,6 +10,7 @@ from tests.support.rooms import ROOMS, ROOT
 
 MODULES_MAX: Final = 15
 LINES_MAX: Final = 400
+FUNCTION_LINES_MAX: Final = 60
 _CONFIGURATION: Final = tomllib.loads((ROOT / "pyproject.toml").read_text())
 _PACKAGES: Final = {path.parent.name for path in ROOT.glob("*/__init__.py")}
 
@@ -48,6 +50,17 @@ def test_no_module_is_too_long() -> None:
     """Every module has at most ``LINES_MAX`` lines."""
     lines = {module: module.read_text().count("\n") for module in _modules()}
     assert {str(m): n for m, n in lines.items() if n > LINES_MAX} == {}
+
+
+def test_no_function_is_too_long() -> None:
+    """Every function has at most ``FUNCTION_LINES_MAX`` lines, its docstring included."""
+    lengths = {
+        f"{module.relative_to(ROOT)}:{node.lineno} {node.name}": node.end_lineno - node.lineno + 1
+        for module in _modules()
+        for node in ast.walk(ast.parse(module.read_bytes()))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.end_lineno is not None
+    }
+    assert {name: n for name, n in lengths.items() if n > FUNCTION_LINES_MAX} == {}
 
 
 def test_every_package_has_only_a_docstring() -> None:

@@ -72,10 +72,18 @@ def deliveries(
         about = objects[kind.split(".", maxsplit=1)[0]]
         about.update(CHANGES[kind](facts))
         event_id = ids.object_id("evt_3", number, index)
-        is_caused_by_create = kind.startswith("payment_intent.") and after_s < CALL_S
-        key = str(CallKey.create(command.payment_id)) if is_caused_by_create else None
+        key = _key(command.payment_id, course, kind, after_s)
         body = event(event_id, kind, int(created + after_s), about, key)
         yield Delivery(event_id, command.payment_id, facts.intent, body)
+
+
+def _key(payment_id: str, course: Course, kind: str, after_s: float) -> str | None:
+    """The key of our call that caused an event; None where none did."""
+    if kind == "payment_intent.canceled" and course.status == "FAILED":
+        return str(CallKey.cancel_exhausted(payment_id))
+    if kind.startswith("payment_intent.") and after_s < CALL_S:
+        return str(CallKey.create(payment_id))
+    return None
 
 
 def event(

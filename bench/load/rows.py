@@ -27,8 +27,14 @@ EMPTY: Final = """
 WRONG: Final = frozenset({"parked", "rejected", "conflict", "quarantined"})
 CHUNK: Final = 500
 
-OUTCOMES: Final = "select event_id, outcome from inbox where payment_id = any(%s)"
-DUPLICATES: Final = "select count(*) from duplicates where payment_id = any(%s)"
+#: An event that does not use up its ID is recorded at each delivery, under its position.
+OUTCOMES: Final = """
+    select split_part(event_id, '@', 1), outcome from inbox where payment_id = any(%s)"""
+DUPLICATES: Final = """
+    with asked(ids) as (select %s::text[])
+    select (select count(*) from duplicates, asked where payment_id = any(ids))
+        + (select count(*) - count(distinct split_part(event_id, '@', 1)) from inbox, asked
+           where payment_id = any(ids))"""
 ENDINGS: Final = """
     select payment_id, status, captured, refunded from payments where payment_id = any(%s)"""
 WRITTEN: Final = """

@@ -51,7 +51,7 @@ class Story:
 
 
 def _capture(created: CreatePayment, at: datetime) -> CommandBase:
-    body = http.CaptureRequest()
+    body = http.CaptureRequest(amount="all")
     operation = build.identify(created.tenant, created.payment_id, "capture", "capture-1", body)
     return build.capture(operation, body, at)
 
@@ -63,7 +63,7 @@ def _cancel(created: CreatePayment, at: datetime) -> CommandBase:
 
 
 def _refund(created: CreatePayment, at: datetime) -> CommandBase:
-    body = http.RefundRequest(reason="requested_by_customer")
+    body = http.RefundRequest(amount="all", reason="requested_by_customer")
     operation = build.identify(created.tenant, created.payment_id, "refund", "refund-1", body)
     refund_id = identity.refund_id(created.payment_id, "refund-1")
     return build.refund(operation, body, at, refund_id=refund_id)

@@ -9,7 +9,14 @@ is made again at once. Under the same key that is only a look-up.
 from typing import Final
 
 from domain.call_key import CallKey, Operation, is_key_of
-from domain.inputs import CallResult, DisputeFact, Input, PaymentFact, RefundFact
+from domain.inputs import (
+    CallResult,
+    DisputeFact,
+    FraudWarningFact,
+    Input,
+    PaymentFact,
+    RefundFact,
+)
 from domain.payment import Payment
 
 UNCONFIRMED: Final = "the object it names is not confirmed as this payment's yet"
@@ -20,7 +27,9 @@ def awaits_object(payment: Payment) -> bool:
     return payment.object_id is None and payment.create_refusal is None
 
 
-def is_proof(payment_id: str, fact: PaymentFact | RefundFact | DisputeFact) -> bool:
+def is_proof(
+    payment_id: str, fact: PaymentFact | RefundFact | DisputeFact | FraudWarningFact
+) -> bool:
     """Whether the fact proves that its object was created by our own call."""
     if not isinstance(fact, PaymentFact):
         return False

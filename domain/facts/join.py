@@ -1,8 +1,9 @@
 """Combines the provider's facts into one set: any order and repetition gives the same result.
 
 A payment keeps only the facts that can still matter, so its size does not grow with the number of
-webhooks: the latest fact of each terminal status, one fact for each failed attempt, and the latest
-other fact of each attempt. ``add`` is commutative, associative and idempotent.
+webhooks: the latest fact of each terminal status, with and without a cause, one fact for each
+failed attempt, and the latest other fact of each attempt. ``add`` is commutative, associative and
+idempotent.
 """
 
 from collections.abc import Iterable
@@ -10,8 +11,8 @@ from datetime import datetime
 from typing import Final
 
 from domain.call_key import CallKey
-from domain.inputs import DisputeFact, Movement, PaymentFact, RefundFact
-from domain.status import DisputeStatus, ProviderStatus, RefundStatus
+from domain.inputs import PaymentFact, RefundFact
+from domain.status import ProviderStatus, RefundStatus
 
 #: The order of facts of the same second: that in which a payment passes through the statuses.
 RANK: Final = {status: rank for rank, status in enumerate(ProviderStatus)}
@@ -29,22 +30,15 @@ _REFUND_CLASS: Final = {
     RefundStatus.FAILED: 3,
 }
 
-_DISPUTE_RANK: Final = {status: rank for rank, status in enumerate(DisputeStatus)}
-DISPUTE_CLOSED: Final = frozenset(
-    {
-        DisputeStatus.WARNING_CLOSED,
-        DisputeStatus.PREVENTED,
-        DisputeStatus.LOST,
-        DisputeStatus.WON,
-    }
-)
-
-Order = tuple[datetime, int, str]
+Order = tuple[datetime, int, int, str]
 
 
 def order(fact: PaymentFact) -> Order:
-    """Later facts are greater: by time, then by rank, then by event ID to break the last tie."""
-    return fact.occurred_at, RANK[fact.status], fact.event_id
+    """Later facts are greater: by time, then by rank, then by amount, then by event ID.
+
+    An authorized amount only ever grows. The event ID breaks the last tie.
+    """
+    return fact.occurred_at, RANK[fact.status], fact.amount, fact.event_id
 
 
 def attempt_of(fact: PaymentFact) -> int:
@@ -53,10 +47,16 @@ def attempt_of(fact: PaymentFact) -> int:
     return key.attempt if key is not None else 0
 
 
+def has_cause(fact: PaymentFact) -> bool:
+    """Whether the report says what caused it: which call of ours, or that none did."""
+    return fact.names_cause or fact.caused_by is not None
+
+
 def _slot(fact: PaymentFact) -> tuple[str, str]:
     """The fact's slot. Only one fact per slot is kept; slots don't affect each other."""
     if fact.status in TERMINAL:
-        return "terminal", fact.status
+        # a report without a cause must not replace the one that has it
+        return "terminal", f"{fact.status} by cause" if has_cause(fact) else str(fact.status)
     if fact.status is ProviderStatus.ATTEMPT_FAILED:
         return "failed", fact.attempt_ref or fact.event_id
     return "live", str(attempt_of(fact))
@@ -142,19 +142,3 @@ def add_refund_fact(facts: tuple[RefundFact, ...], fact: RefundFact) -> tuple[Re
     if known is None or refund_order(fact) > refund_order(known):
         kept[fact.status] = fact
     return tuple(sorted(kept.values(), key=refund_order))
-
-
-def dispute_order(fact: DisputeFact) -> tuple[bool, datetime, int, str]:
-    """The sort key of a dispute's facts. A closed dispute stays closed; the last closing counts."""
-    return (
-        fact.status in DISPUTE_CLOSED,
-        fact.occurred_at,
-        _DISPUTE_RANK[fact.status],
-        fact.event_id,
-    )
-
-
-def add_movements(known: tuple[Movement, ...], new: tuple[Movement, ...]) -> tuple[Movement, ...]:
-    """The union of both by the provider's reference: a movement reported twice counts once."""
-    by_ref = {m.ref: m for m in (*known, *new)}
-    return tuple(sorted(by_ref.values(), key=lambda m: m.ref))

@@ -2,19 +2,22 @@
 
 Anybody with write access at the provider can put our refund ID into another refund's metadata, so
 such a claim proves nothing. Two things are proof: the response to our own refund call, and an event
-that carries that call's idempotency key. Matches are derived from everything known, so the order of
-arrival does not matter. Until a requested refund is matched, its amount and that of every refund
-that claims to be it are both reserved: the refundable amount may be too small, never too large.
+that carries that call's idempotency key, of a refund of the amount that the call asked for. Matches
+are derived from everything known, so the order of arrival does not matter. Until a requested refund
+is matched, its amount and that of every refund that claims to be it are both reserved: the
+refundable amount may be too small, never too large.
 """
 
 from bisect import bisect_left
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from itertools import zip_longest
 from typing import Final
 
 from msgspec import Struct
 
 from domain.call_key import CallKey, Operation
+from domain.facts import refund_totals
+from domain.facts.releases import releases
 from domain.payment import Payment, ProviderRefund, RefundRequest
 from domain.status import RefundStatus
 
@@ -84,10 +87,12 @@ def proven_refunds(payment: Payment) -> dict[str, str]:
         return {}
     refs = {r.id: r.provider_ref for r in payment.refunds if r.provider_ref is not None}
     taken = set(refs.values())
-    requested = {r.id for r in payment.refunds}
+    requested = {(r.id, r.amount) for r in payment.refunds}
     for refund in payment.provider_refunds:
         refund_id = refund.key_refund_id
-        if refund_id in requested and refund_id not in refs and refund.ref not in taken:
+        if refund_id is None or refund_id in refs or refund.ref in taken:
+            continue
+        if (refund_id, refund.amount) in requested:
             refs[refund_id] = refund.ref
     return refs
 
@@ -98,13 +103,20 @@ def all_refunds(payment: Payment) -> tuple[RefundRecord, ...]:
     Leaves out a refund that claims to be a requested one which has no match yet: whether it is the
     requested one or another is still open.
     """
-    if not payment.refunds and not payment.provider_refunds:
+    if not payment.refunds and not payment.provider_refunds and payment.refund_total is None:
         return ()
     refs = proven_refunds(payment)
-    reported = {refund.ref: refund for refund in payment.provider_refunds}
-    ours = [RefundRecord(r.id, r, reported.pop(refs.get(r.id, ""), None)) for r in payment.refunds]
+    reported = {refund.ref: refund for refund in _given_back(payment, refs)}
+    echoed = refund_totals.echoed(payment, _reported_ids(refs, reported))
+    ours = [
+        RefundRecord(r.id, r, reported.pop(refs.get(r.id, ""), echoed.get(r.id)))
+        for r in payment.refunds
+    ]
     unmatched = _unmatched(payment, refs)
     others = [RefundRecord(r.id, None, r) for r in reported.values() if not _claimed(r, unmatched)]
+    unnamed = refund_totals.unnamed(payment, _given_back(payment, refs), echoed.values())
+    if unnamed is not None:
+        others.append(RefundRecord(unnamed.id, None, unnamed))
     return tuple(sorted((*ours, *others), key=lambda record: record.id))
 
 
@@ -116,7 +128,7 @@ def differing(
     One input changes one or two refunds of a payment that may have many: where neither the request
     nor the report has changed, the record has not.
     """
-    if before.refunds or after.refunds:
+    if not (_is_plain(before) and _is_plain(after)):
         for one, other in zip_longest(all_refunds(before), all_refunds(after)):
             known = one is not None and other is not None
             if not (known and one.requested is other.requested and one.reported is other.reported):
@@ -125,6 +137,41 @@ def differing(
     for reported, now in zip_longest(before.provider_refunds, after.provider_refunds):
         if reported is not now:
             yield _made_there(reported), _made_there(now)
+
+
+def _is_plain(payment: Payment) -> bool:
+    """Whether the refunds are those at the provider, each by itself."""
+    return not payment.refunds and payment.refund_total is None and not _has_candidates(payment)
+
+
+def _reported_ids(refs: Mapping[str, str], reported: Container[str]) -> frozenset[str]:
+    return frozenset(refund_id for refund_id, ref in refs.items() if ref in reported)
+
+
+def _unnamed_amount(payment: Payment, refs: Mapping[str, str]) -> int:
+    if payment.refund_total is None:
+        return 0
+    given_back = _given_back(payment, refs)
+    echoed = refund_totals.echoed(payment, _reported_ids(refs, {r.ref for r in given_back}))
+    unnamed = refund_totals.unnamed(payment, given_back, echoed.values())
+    return unnamed.amount if unnamed is not None else 0
+
+
+def _has_candidates(payment: Payment) -> bool:
+    return any(refund.may_be_release for refund in payment.provider_refunds)
+
+
+def _given_back(payment: Payment, refs: Mapping[str, str]) -> tuple[ProviderRefund, ...]:
+    """The provider's refunds, without those that only let go of an authorization."""
+    if not _has_candidates(payment):
+        return payment.provider_refunds
+    none = releases(payment, frozenset(refs.values()))
+    return tuple(r for r in payment.provider_refunds if r.ref not in none)
+
+
+def is_release(payment: Payment, ref: str) -> bool:
+    """Whether the provider's refund with this reference gives nothing back, as far as known."""
+    return ref in releases(payment, frozenset(proven_refunds(payment).values()))
 
 
 def _made_there(reported: ProviderRefund | None) -> RefundRecord | None:
@@ -155,17 +202,22 @@ def reserved_amount(payment: Payment) -> int:
 
     A requested refund that no provider refund proves counts, and each that claims to be it, too.
     """
-    known = {refund.ref for refund in payment.provider_refunds}
     refs = proven_refunds(payment)
+    given_back = _given_back(payment, refs)
+    known = {refund.ref for refund in given_back}
     unreported = (r for r in payment.refunds if r.refusal is None and refs.get(r.id) not in known)
-    reserving = (r for r in payment.provider_refunds if r.facts[-1].status in RESERVING)
-    return sum(r.amount for r in unreported) + sum(r.amount for r in reserving)
+    reserving = (r for r in given_back if r.facts[-1].status in RESERVING)
+    named = sum(r.amount for r in unreported) + sum(r.amount for r in reserving)
+    return named + _unnamed_amount(payment, refs)
 
 
 def refunded_amount(payment: Payment) -> int:
     """The amount of all succeeded refunds at the provider, in minor units."""
-    return sum(
-        refund.amount
-        for refund in payment.provider_refunds
-        if refund.facts[-1].status is RefundStatus.SUCCEEDED
-    )
+    refs = proven_refunds(payment)
+    given_back = _given_back(payment, refs)
+    succeeded = (r for r in given_back if r.facts[-1].status is RefundStatus.SUCCEEDED)
+    if payment.refund_total is None:
+        return sum(r.amount for r in succeeded)
+    echoed = refund_totals.echoed(payment, _reported_ids(refs, {r.ref for r in given_back}))
+    named = sum(r.amount for r in succeeded) + sum(r.amount for r in echoed.values())
+    return named + _unnamed_amount(payment, refs)

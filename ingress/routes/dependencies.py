@@ -18,7 +18,8 @@ from ingress.http.json_body import card_number_error, read_model
 from ingress.idempotency import idempotency_key
 from ingress.metrics import Metrics
 from ingress.publisher import Publisher
-from ports.provider import WebhookReader
+from ingress.routes import examples
+from ports.provider import ClientSecretReader, MoneyRules, WebhookReader
 from schemas import identity
 from schemas.model import Model
 
@@ -38,6 +39,9 @@ class AppContext:
     tenants: Mapping[str, str]
     #: By the provider's name.
     readers: Mapping[str, WebhookReader]
+    money_rules: Mapping[str, MoneyRules]
+    #: By the provider's name; without one, its client secrets are not served.
+    client_secrets: Mapping[str, ClientSecretReader]
     publisher: Publisher
     command_service: CommandService
     database: Database
@@ -74,7 +78,7 @@ async def _owned_payment(
         Path(
             alias="id",
             description="The payment's ID.",
-            examples=[identity.payment_id("demo", "order-1001")],
+            examples=[examples.PAYMENT_ID],
         ),
     ],
 ) -> str:
@@ -94,7 +98,6 @@ async def _idempotency_key(
         Header(
             alias="Idempotency-Key",
             description="Names the operation. A retry has the same key and the same body.",
-            examples=["order-1001"],
         ),
     ] = None,
 ) -> str:

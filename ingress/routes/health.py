@@ -23,13 +23,24 @@ _log: Final = get_logger(__name__)
 router: Final = APIRouter(tags=["operations"])
 
 
-@router.get("/healthz", response_model=dict[str, str])
+@router.get(
+    "/healthz",
+    response_model=dict[str, str],
+    responses={200: {"description": "The process runs."}},
+)
 async def healthz() -> Response:
     """Answers 200 whenever the process runs. Checks nothing else."""
     return JSONResponse({"status": OK})
 
 
-@router.get("/readyz", response_model=dict[str, str], responses={503: {"description": "Not ready"}})
+@router.get(
+    "/readyz",
+    response_model=dict[str, str],
+    responses={
+        200: {"description": "Requests are accepted."},
+        503: {"description": "Kafka does not answer."},
+    },
+)
 async def readyz(request: Request) -> Response:
     """Answers 200 if requests can be accepted, which needs Kafka. Postgres is only reported."""
     context = context_of(request)
@@ -58,7 +69,17 @@ async def _database_error(database: Database) -> str | None:
     return None
 
 
-@router.get("/metrics", response_class=Response, response_model=None)
+@router.get(
+    "/metrics",
+    response_class=Response,
+    response_model=None,
+    responses={
+        200: {
+            "description": "Every metric, with a help text that says its unit.",
+            "content": {"text/plain": {}},
+        }
+    },
+)
 async def metrics(request: Request) -> Response:
     """Returns the metrics in Prometheus' text format."""
     content = context_of(request).metrics.exposition()

@@ -8,6 +8,7 @@ from fastapi.openapi.utils import get_openapi
 
 from ingress import errors
 from ingress.errors import PROBLEM_MEDIA_TYPE, IngressError, type_uri
+from ingress.routes import examples
 from ingress.routes.webhooks import PATH as WEBHOOKS
 from schemas.http import FieldProblem, Problem
 from schemas.model import Model
@@ -24,12 +25,28 @@ ACCEPTED: Final[dict[str, Any]] = {
     "description": "Accepted for a decision: stored on every in-sync replica, and not yet "
     "processed. The payment's timeline says what was decided; it may be a rejection.",
     "headers": {
-        "Location": {"description": "The payment's path.", "schema": {"type": "string"}},
+        "Location": {
+            "description": "The payment's path.",
+            "schema": {"type": "string"},
+            "example": f"/v1/payments/{examples.PAYMENT_ID}",
+        },
         "Idempotent-Replayed": {
             "description": "`true` if an earlier request of this operation was accepted.",
             "schema": {"type": "string"},
+            "example": "true",
         },
     },
+}
+_RETRY_AFTER: Final = {
+    "description": "After how many seconds to try again.",
+    "schema": {"type": "string"},
+    "example": errors.RETRY_AFTER_S,
+}
+
+
+_WEBHOOK: Final = {
+    "type": "object",
+    "description": "The provider's event, as it signed it.",
 }
 
 
@@ -52,7 +69,9 @@ def problems(*kinds: type[IngressError]) -> dict[int | str, dict[str, Any]]:
         answer["description"] = "; ".join(filter(None, (answer["description"], kind.title)))
         answer["content"][PROBLEM_MEDIA_TYPE]["examples"][kind.slug] = {"value": _example(kind)}
         if "Retry-After" in kind.headers:
-            answer["headers"] = {"Retry-After": {"schema": {"type": "string"}}}
+            answer["headers"] = {"Retry-After": _RETRY_AFTER}
+    for answer in answers.values():
+        answer["description"] += "."
     return answers
 
 
@@ -74,7 +93,6 @@ def json_request(model: type[Model], example: Mapping[str, Any]) -> dict[str, An
 def _webhook_path(providers: Iterable[str]) -> dict[str, Any]:
     refusals = problems(
         errors.InvalidSignatureError,
-        errors.MalformedEventError,
         errors.UnknownProviderError,
         errors.SlowBodyError,
         errors.BodyTooLargeError,
@@ -92,18 +110,16 @@ def _webhook_path(providers: Iterable[str]) -> dict[str, Any]:
                     "name": "provider",
                     "in": "path",
                     "required": True,
+                    "description": "Whose webhook it is.",
                     "schema": {"type": "string", "enum": sorted(providers)},
                 }
             ],
             "requestBody": {
                 "required": True,
-                "content": {"application/json": {"schema": {"type": "object"}}},
+                "content": {"application/json": {"schema": _WEBHOOK}},
             },
             "responses": {
-                "200": {
-                    "description": "Accepted",
-                    "content": {"application/json": {"example": {"received": True}}},
-                },
+                "200": {"description": "It is stored.", "content": {"application/json": {}}},
                 **{str(status): answer for status, answer in refusals.items()},
             },
         }
@@ -121,6 +137,7 @@ def document(app: FastAPI) -> dict[str, Any]:
         schema = model.model_json_schema(ref_template=_REF)
         schema.pop("$defs", None)
         schemas[model.__name__] = schema
+    _add_examples(found)
     for path in found["paths"].values():
         for operation in path.values():
             _require_idempotency_key(operation)
@@ -128,6 +145,14 @@ def document(app: FastAPI) -> dict[str, Any]:
     for name in _FOREIGN:
         schemas.pop(name, None)
     return found
+
+
+def _add_examples(found: dict[str, Any]) -> None:
+    """Adds the examples of answers: FastAPI leaves out what is null in those that it is given."""
+    for (method, path, status), example in examples.ANSWERS.items():
+        answer = found["paths"][path][method]["responses"][str(status)]
+        for content in answer.setdefault("content", {"application/json": {}}).values():
+            content["example"] = example
 
 
 def _drop_foreign_errors(operation: dict[str, Any]) -> None:
@@ -143,3 +168,4 @@ def _require_idempotency_key(operation: dict[str, Any]) -> None:
         if parameter["name"] == "Idempotency-Key":
             parameter["required"] = True
             parameter["schema"] = {"type": "string", "pattern": "^[ -~]{1,255}$"}
+            parameter["example"] = examples.KEY

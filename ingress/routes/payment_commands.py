@@ -1,5 +1,6 @@
 """``POST /v1/payments`` and the operations on a payment: checked, published, answered 202."""
 
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Annotated, Any, Final
 
@@ -9,6 +10,7 @@ from structlog.contextvars import bind_contextvars
 
 from ingress import command_builders, errors
 from ingress.command_builders import BuildCommand, ClientOperation, PaymentOperation
+from ingress.routes import examples
 from ingress.routes.dependencies import (
     AppContext,
     IdempotencyKey,
@@ -50,7 +52,7 @@ _REFUSALS: Final = (
 router: Final = APIRouter(tags=["payments"])
 
 
-def _route(body: type[Model], example: dict[str, Any], answer: type[Model]) -> dict[str, Any]:
+def _route(body: type[Model], example: Mapping[str, Any], answer: type[Model]) -> dict[str, Any]:
     """Returns what every command route declares for FastAPI."""
     refusals = _REFUSALS if body is CreateRequest else (*_REFUSALS, errors.UnknownPaymentError)
     return {
@@ -63,11 +65,7 @@ def _route(body: type[Model], example: dict[str, Any], answer: type[Model]) -> d
 
 @router.post(
     "/v1/payments",
-    **_route(
-        CreateRequest,
-        {"amount": 1999, "currency": "EUR", "payment_method": "the-providers-token"},
-        AcceptedPayment,
-    ),
+    **_route(CreateRequest, examples.CREATE, AcceptedPayment),
 )
 async def create_payment(
     request: Request,
@@ -77,15 +75,17 @@ async def create_payment(
 ) -> Response:
     """Accepts a new payment. Read its progress at ``Location``."""
     context = context_of(request)
+    provider = _provider(context, body)
     operation = command_builders.identify_create(tenant, key, body)
     build = partial(
         command_builders.create,
         operation,
         body,
-        provider=_provider(context, body),
+        provider=provider,
         expiry=context.payment_expiry,
     )
-    command, replayed = await _accept(context, operation, build)
+    check = partial(_check_money, context, provider, body)
+    command, replayed = await _accept(context, operation, build, check)
     if not isinstance(command, CreatePayment):
         raise TypeError(f"a create was built as {type(command).__name__}")
     return _accepted(command_builders.accepted_payment(command), operation, replayed=replayed)
@@ -93,7 +93,7 @@ async def create_payment(
 
 @router.post(
     "/v1/payments/{id}/confirm",
-    **_route(ConfirmRequest, {"payment_method": "another-token"}, AcceptedOperation),
+    **_route(ConfirmRequest, examples.CONFIRM, AcceptedOperation),
 )
 async def confirm_payment(
     request: Request,
@@ -110,7 +110,8 @@ async def confirm_payment(
 
 
 @router.post(
-    "/v1/payments/{id}/capture", **_route(CaptureRequest, {"amount": 1500}, AcceptedOperation)
+    "/v1/payments/{id}/capture",
+    **_route(CaptureRequest, examples.CAPTURE, AcceptedOperation),
 )
 async def capture_payment(
     request: Request,
@@ -119,14 +120,17 @@ async def capture_payment(
     key: IdempotencyKey,
     body: Annotated[CaptureRequest, Depends(json_body(CaptureRequest))],
 ) -> Response:
-    """Captures the given amount of an authorized payment. The body ``{}`` captures all of it."""
+    """Captures the given amount of an authorized payment, or ``"all"`` that is authorized."""
     operation = command_builders.identify(tenant, payment_id, "capture", key, body)
     return await _accept_operation(
         request, operation, "capture", partial(command_builders.capture, operation, body)
     )
 
 
-@router.post("/v1/payments/{id}/cancel", **_route(CancelRequest, {}, AcceptedOperation))
+@router.post(
+    "/v1/payments/{id}/cancel",
+    **_route(CancelRequest, examples.CANCEL, AcceptedOperation),
+)
 async def cancel_payment(
     request: Request,
     tenant: Tenant,
@@ -143,7 +147,7 @@ async def cancel_payment(
 
 @router.post(
     "/v1/payments/{id}/refunds",
-    **_route(RefundRequest, {"amount": 500, "reason": "requested_by_customer"}, AcceptedOperation),
+    **_route(RefundRequest, examples.REFUND, AcceptedOperation),
 )
 async def refund_payment(
     request: Request,
@@ -152,7 +156,7 @@ async def refund_payment(
     key: IdempotencyKey,
     body: Annotated[RefundRequest, Depends(json_body(RefundRequest))],
 ) -> Response:
-    """Refunds the given amount. The body ``{}`` refunds all that is left."""
+    """Refunds the given amount, or ``"all"`` that is left."""
     operation = command_builders.identify(tenant, payment_id, "refund", key, body)
     refund_id = identity.refund_id(payment_id, key)
     build = partial(command_builders.refund, operation, body, refund_id=refund_id)
@@ -163,11 +167,22 @@ def _provider(context: AppContext, body: CreateRequest) -> str:
     """Returns the requested provider, or the default one. Raises InvalidFieldsError."""
     provider = context.default_provider if body.provider is None else body.provider
     if provider not in context.readers:
-        problem = FieldProblem(
-            field="provider", problem=f"Use one of: {', '.join(sorted(context.readers))}"
-        )
-        raise errors.InvalidFieldsError("Correct each field that is listed in errors.", (problem,))
+        raise _invalid("provider", f"Use one of: {', '.join(sorted(context.readers))}")
     return provider
+
+
+def _check_money(context: AppContext, provider: str, body: CreateRequest) -> None:
+    """Raises InvalidFieldsError if the provider can't collect this amount or currency."""
+    refusal = context.money_rules[provider].refuses(body.amount, body.currency)
+    if refusal is not None:
+        raise _invalid(refusal.field, refusal.rule)
+
+
+def _invalid(field: str, problem: str) -> errors.InvalidFieldsError:
+    return errors.InvalidFieldsError(
+        "Correct each field that is listed in errors.",
+        (FieldProblem(field=field, problem=problem),),
+    )
 
 
 async def _accept_operation(
@@ -183,10 +198,13 @@ async def _accept_operation(
 
 
 async def _accept(
-    context: AppContext, operation: ClientOperation, build: BuildCommand
+    context: AppContext,
+    operation: ClientOperation,
+    build: BuildCommand,
+    check: Callable[[], None] = lambda: None,
 ) -> tuple[CommandBase, bool]:
     bind_contextvars(payment_id=operation.payment_id, event_id=operation.event_id)
-    return await context.command_service.accept(operation, build, context.clock())
+    return await context.command_service.accept(operation, build, context.clock(), check)
 
 
 def _accepted(answer: Model, operation: ClientOperation, *, replayed: bool) -> Response:

@@ -18,25 +18,32 @@ from schemas.http import Payment, PaymentPage, Timeline
 READ_DEADLINE_S: Final = 3.0
 JSON: Final = "application/json"
 
+Cursor = Annotated[
+    str | None, Query(description="The next_cursor of the previous page. Left out: the first page.")
+]
+
 router: Final = APIRouter(tags=["payments"])
 
 
 @router.get(
     "/v1/payments",
     response_model=PaymentPage,
-    responses=problems(
-        errors.UnauthorizedError,
-        errors.InvalidCursorError,
-        errors.InvalidFieldsError,
-        errors.DatabaseUnavailableError,
-    ),
+    responses={
+        200: {"description": "A page."},
+        **problems(
+            errors.UnauthorizedError,
+            errors.InvalidCursorError,
+            errors.InvalidFieldsError,
+            errors.DatabaseUnavailableError,
+        ),
+    },
 )
 async def list_payments(
     request: Request,
     tenant: Tenant,
     status: Annotated[Status | None, Query(description="Only payments in this status.")] = None,
     limit: Annotated[int, Query(ge=1, le=100, description="Most payments on a page.")] = 20,
-    cursor: Annotated[str | None, Query(description="next_cursor of the previous page.")] = None,
+    cursor: Cursor = None,
 ) -> Response:
     """Returns a page of payments, newest first."""
     after = None if cursor is None else cursors.decode(cursor)
@@ -60,12 +67,15 @@ async def list_payments(
 @router.get(
     "/v1/payments/{id}",
     response_model=Payment,
-    responses=problems(
-        errors.UnauthorizedError,
-        errors.UnknownPaymentError,
-        errors.PaymentNotReadyError,
-        errors.DatabaseUnavailableError,
-    ),
+    responses={
+        200: {"description": "The payment."},
+        **problems(
+            errors.UnauthorizedError,
+            errors.UnknownPaymentError,
+            errors.PaymentNotReadyError,
+            errors.DatabaseUnavailableError,
+        ),
+    },
 )
 async def get_payment(request: Request, tenant: Tenant, payment_id: OwnedPayment) -> Response:
     """Returns the payment's latest version, with its refunds and disputes."""
@@ -73,21 +83,24 @@ async def get_payment(request: Request, tenant: Tenant, payment_id: OwnedPayment
         lambda connection: reads.snapshot(connection, payment_id, tenant), READ_DEADLINE_S
     )
     if snapshot is None:
-        raise _not_ready()
+        raise not_ready()
     return Response(snapshot, media_type=JSON)
 
 
 @router.get(
     "/v1/payments/{id}/timeline",
     response_model=Timeline,
-    responses=problems(
-        errors.UnauthorizedError,
-        errors.InvalidCursorError,
-        errors.InvalidFieldsError,
-        errors.UnknownPaymentError,
-        errors.PaymentNotReadyError,
-        errors.DatabaseUnavailableError,
-    ),
+    responses={
+        200: {"description": "A page of the timeline."},
+        **problems(
+            errors.UnauthorizedError,
+            errors.InvalidCursorError,
+            errors.InvalidFieldsError,
+            errors.UnknownPaymentError,
+            errors.PaymentNotReadyError,
+            errors.DatabaseUnavailableError,
+        ),
+    },
 )
 async def get_timeline(
     request: Request,
@@ -96,7 +109,7 @@ async def get_timeline(
     limit: Annotated[
         int, Query(ge=1, le=100, description="Most entries and calls on a page.")
     ] = 100,
-    cursor: Annotated[str | None, Query(description="next_cursor of the previous page.")] = None,
+    cursor: Cursor = None,
 ) -> Response:
     """Returns every command, webhook and call result: its outcome, reason and log position.
 
@@ -108,11 +121,12 @@ async def get_timeline(
         READ_DEADLINE_S,
     )
     if history is None:
-        raise _not_ready()
+        raise not_ready()
     return Response(timeline(payment_id, history).model_dump_json(), media_type=JSON)
 
 
-def _not_ready() -> errors.PaymentNotReadyError:
+def not_ready() -> errors.PaymentNotReadyError:
+    """The problem of a payment that Postgres does not have."""
     return errors.PaymentNotReadyError(
         "A payment that was just accepted may not be processed yet: try again. "
         "Otherwise there is no such payment."

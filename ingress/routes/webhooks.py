@@ -1,4 +1,6 @@
-"""``POST /webhooks/{provider}``: verifies a webhook, publishes its raw body, answers 200.
+"""``POST /webhooks/{provider}``: verifies a webhook, publishes its body, answers 200.
+
+The body is published as it came, without customers' secrets: it is kept for months.
 
 This is the busiest path. It is a plain Starlette route: no FastAPI dependencies, no pydantic, no
 Postgres.
@@ -15,7 +17,6 @@ from structlog.contextvars import bind_contextvars
 from ingress.errors import (
     BodyTooLargeError,
     InvalidSignatureError,
-    MalformedEventError,
     UnknownProviderError,
     UnsupportedMediaTypeError,
 )
@@ -23,15 +24,23 @@ from ingress.http.body import read_body
 from ingress.http.json_body import refuse_encoded
 from ingress.routes.dependencies import AppContext, context_of
 from ports.producer_record import ProducerRecord
-from ports.provider import MalformedWebhookError, SignatureError, Webhook, WebhookReader
+from ports.provider import (
+    MalformedWebhookError,
+    SignatureError,
+    Webhook,
+    WebhookReader,
+    unreadable,
+)
+from runtime.logs import get_logger
 from schemas import headers
 from schemas.identity import is_payment_id
 from schemas.topics import PROVIDER_WEBHOOKS, PROVIDER_WEBHOOKS_UNROUTED
 
+log = get_logger(__name__)
+
 PATH: Final = "/webhooks/{provider}"
 _REFUSALS: Final = (
     InvalidSignatureError,
-    MalformedEventError,
     BodyTooLargeError,
     UnsupportedMediaTypeError,
 )
@@ -57,25 +66,29 @@ async def receive_webhook(request: Request) -> Response:
     try:
         refuse_encoded(request.headers)
         body = await read_body(request, context.body_limit_bytes)
-        webhook = _verified(reader, body, request)
-        await context.publisher.publish(_record(webhook, body, provider, context))
+        webhook = _verified(reader, body, request, context)
+        kept = reader.without_secrets(body)
+        await context.publisher.publish(_record(webhook, kept, provider, context))
     except _REFUSALS as error:
         context.metrics.rejected_webhooks.labels(provider, error.slug).inc()
         raise
     return Response(_RECEIVED, media_type="application/json")
 
 
-def _verified(reader: WebhookReader, body: bytes, request: Request) -> Webhook:
+def _verified(reader: WebhookReader, body: bytes, request: Request, context: AppContext) -> Webhook:
+    """Returns the webhook if it is signed, whatever its form: what can't be read is kept too."""
     try:
         return reader.verify(body, request.headers)
     except SignatureError as error:
         raise InvalidSignatureError(str(error)) from error
     except MalformedWebhookError as error:
-        raise MalformedEventError(str(error)) from error
+        log.warning("webhook.unreadable", provider=reader.name, reason=str(error))
+        context.metrics.unreadable_webhooks.labels(reader.name).inc()
+        return unreadable(body)
 
 
 def _record(webhook: Webhook, body: bytes, provider: str, context: AppContext) -> ProducerRecord:
-    """Returns a record of the unchanged body. Its key is our payment ID if the event has one."""
+    """Returns a record of the body. Its key is our payment ID if the event has one."""
     about = [
         (headers.EVENT_ID, webhook.event_id.encode()),
         (headers.PROVIDER, provider.encode()),

@@ -9,6 +9,7 @@ from domain.payment import Payment
 from domain.view import Snapshot, snapshot
 from postgres.batch import statements as sql
 from postgres.batch.columns import as_columns
+from postgres.documents import encode_funds
 
 Connection = AsyncConnection[tuple[Any, ...]]
 #: Columns by the ID of the refund or dispute.
@@ -25,7 +26,8 @@ def refund_rows(view: Snapshot) -> Rows:
 def dispute_rows(view: Snapshot) -> Rows:
     """Returns the rows of a payment's disputes."""
     return {
-        d.id: (d.status, d.amount, d.funds_withdrawn, d.funds_reinstated) for d in view.disputes
+        d.id: (d.status, d.amount, d.currency, d.respond_by, encode_funds(d.funds))
+        for d in view.disputes
     }
 
 
@@ -62,7 +64,7 @@ async def write_parts(
     had_parts = {  # few payments have
         payment.id: snapshot(payment)
         for payment in stored.values()
-        if payment.refunds or payment.provider_refunds or payment.disputes
+        if payment.parts or payment.refund_total is not None
     }
     refunds = changes(refund_rows, versions, had_parts)
     if rows := _upserted(refunds):
@@ -71,7 +73,7 @@ async def write_parts(
     if gone := [key for key, columns in refunds.items() if columns is None]:
         await connection.execute(sql.DELETE_REFUNDS, as_columns(gone, 2))
     if rows := _upserted(changes(dispute_rows, versions, had_parts)):
-        await connection.execute(sql.UPSERT_DISPUTES, as_columns(rows, 7))
+        await connection.execute(sql.UPSERT_DISPUTES, as_columns(rows, 8))
 
 
 def _upserted(found: Changes) -> list[tuple[Any, ...]]:

@@ -26,7 +26,7 @@ LOAD_QUARANTINED: Final = "select payment_id from quarantines where payment_id =
 
 #: What waits for a payment that is created or released.
 LOAD_WAITING: Final = """
-    select payment_id, topic, partition, "offset", headers, value
+    select event_id, payment_id, topic, partition, "offset", headers, value
     from inbox where payment_id = any(%b) and outcome in ('parked', 'quarantined')
     order by decided nulls first, recorded_at, topic, partition, "offset\""""
 
@@ -87,13 +87,13 @@ DELETE_REFUNDS: Final = """
         (select * from unnest(%b::text[], %b::text[]))"""
 
 UPSERT_DISPUTES: Final = """
-    insert into disputes (payment_id, dispute_id, status, amount, funds_withdrawn,
-        funds_reinstated, updated_at)
-    select * from unnest(%b::text[], %b::text[], %b::text[], %b::bigint[], %b::bigint[],
-        %b::bigint[], %b::timestamptz[])
+    insert into disputes (payment_id, dispute_id, status, amount, currency, respond_by, funds,
+        updated_at)
+    select * from unnest(%b::text[], %b::text[], %b::text[], %b::bigint[], %b::text[],
+        %b::timestamptz[], %b::jsonb[], %b::timestamptz[])
     on conflict (payment_id, dispute_id) do update set status = excluded.status,
-        amount = excluded.amount, funds_withdrawn = excluded.funds_withdrawn,
-        funds_reinstated = excluded.funds_reinstated, updated_at = excluded.updated_at"""
+        amount = excluded.amount, currency = excluded.currency, respond_by = excluded.respond_by,
+        funds = excluded.funds, updated_at = excluded.updated_at"""
 
 INSERT_CALLS: Final = """
     insert into provider_calls (call_key, payment_id, provider, operation, request,
@@ -132,6 +132,10 @@ UPDATE_WAITING: Final = """
     where i.event_id = n.event_id and i.payment_id = n.payment_id
         and i.outcome in ('parked', 'quarantined')"""
 
+#: Rows that waited while another record of their event was decided: they are duplicates now.
+DELETE_SUPERSEDED: Final = """
+    delete from inbox where event_id = any(%b) and outcome in ('parked', 'quarantined')"""
+
 #: A refused record has an outcome of its own, even if another has used its event ID since.
 INSERT_DUPLICATES: Final = """
     insert into duplicates (recorded_at, topic, partition, "offset", event_id, payment_id,
@@ -144,6 +148,12 @@ INSERT_DUPLICATES: Final = """
         and not exists (select from duplicates d where d.topic = n.topic
                         and d.partition = n.partition and d."offset" = n."offset")
     on conflict do nothing"""
+
+#: Its event ID was left free since, and the same record was refused when it was read again.
+DELETE_DUPLICATES: Final = """
+    delete from duplicates d
+    using unnest(%b::text[], %b::int[], %b::bigint[]) as n(topic, partition, "offset")
+    where d.topic = n.topic and d.partition = n.partition and d."offset" = n."offset" """
 
 INSERT_DEAD_LETTERS: Final = """
     insert into dead_letters (recorded_at, topic, partition, "offset", error)

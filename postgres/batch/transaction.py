@@ -5,17 +5,16 @@ wrote in between, BatchConflictError is raised, nothing is written, and the call
 ``postgres.stores`` begins and commits it.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
 import msgspec
 from psycopg import AsyncConnection, AsyncCursor
 
-from domain.facts.binding import may_identify_object
-from domain.inputs import Create, Release
+from domain.facts.waiting import may_end_wait
 from domain.payment import Payment
-from domain.status import Outcome
+from domain.status import WAITING, Outcome
 from domain.view import amounts, snapshot
 from ports.batch import InboxEntry, InboxRow, PublishableVersion, ReadSet, WriteSet
 from ports.errors import BatchConflictError
@@ -25,6 +24,7 @@ from ports.records import (
     DeadLetter,
     DecodedInput,
     RecordOffset,
+    named_cause,
     named_object,
     refusal_id,
 )
@@ -43,7 +43,6 @@ Cursor = AsyncCursor[tuple[Any, ...]]
 Decode = Callable[[ConsumedRecord], DecodedInput | DeadLetter]
 #: A call under way is made once more, in parallel, if it has no answer after this.
 URGENT_WITHIN: Final = timedelta(seconds=0.2)
-WAITING = frozenset({Outcome.PARKED, Outcome.QUARANTINED})
 
 
 async def load(
@@ -68,16 +67,21 @@ async def load(
         waiting = await connection.execute(sql.LOAD_WAITING, [wanting])
         owners = await connection.execute(sql.LOAD_OWNERS, as_columns(objects, 2))
     unreadable: dict[str, str] = {}
-    taken_up = _decode_waiting(await waiting.fetchall(), decode, unreadable)
+    rows = await waiting.fetchall()
+    taken_up = _decode_waiting(rows, decode, unreadable)
     owned = {(row[0], row[1]): row[2] for row in await owners.fetchall()}
     if more := sorted(_objects_of(taken_up, unreadable) - set(objects)):
         cursor = await connection.execute(sql.LOAD_OWNERS, as_columns(more, 2))
         owned |= {(row[0], row[1]): row[2] for row in await cursor.fetchall()}
+    entries = await known.fetchall()
+    if apart := sorted(_apart({row[0] for row in rows}, taken_up)):
+        cursor = await connection.execute(sql.LOAD_KNOWN, [apart])
+        entries += await cursor.fetchall()
     return ReadSet(
         payments=_decode_payments(await payments.fetchall(), unreadable),
         known={
             row[0]: InboxEntry(RecordOffset(row[1], row[2], row[3]), Outcome(row[4]), row[5])
-            for row in await known.fetchall()
+            for row in entries
         },
         quarantined=frozenset(row[0] for row in await quarantined.fetchall()),
         parked=taken_up,
@@ -91,12 +95,19 @@ def _known_by(batch: Sequence[DecodedInput]) -> set[str]:
     return {r.event_id for r in batch} | {refusal_id(r) for r in batch}
 
 
+def _apart(stored: Container[str], waiting: Mapping[str, Sequence[DecodedInput]]) -> Iterable[str]:
+    """Returns the IDs to look up because of waiting records without their event's ID.
+
+    Another record may have used it since.
+    """
+    for received in (each for rows in waiting.values() for each in rows):
+        if refusal_id(received) in stored:
+            yield from (received.event_id, refusal_id(received))
+
+
 def may_unpark(received: DecodedInput) -> bool:
-    """Whether this may end the wait of parked inputs: it brings payment, object or release."""
-    body = received.input.body
-    return isinstance(body, Create | Release) or may_identify_object(
-        received.payment_id, received.input
-    )
+    """Whether this may end the wait of parked inputs; see ``domain.facts.waiting``."""
+    return may_end_wait(received.payment_id, received.input)
 
 
 def _decode_payments(
@@ -136,7 +147,7 @@ def _decode_waiting(
     rows: Iterable[tuple[Any, ...]], decode: Decode, unreadable: dict[str, str]
 ) -> dict[str, tuple[DecodedInput, ...]]:
     parked: dict[str, list[DecodedInput]] = {}
-    for payment_id, topic, partition, offset, headers, value in rows:
+    for _, payment_id, topic, partition, offset, headers, value in rows:
         position = RecordOffset(topic, partition, offset)
         record = ConsumedRecord(
             position=position,
@@ -264,14 +275,18 @@ async def _write_inbox(
     connection: Connection, plan: WriteSet, ids: dict[int, int], now: datetime
 ) -> list[tuple[Cursor, int]]:
     guards: list[tuple[Cursor, int]] = []
-    new, waiting = [], []
+    new: list[tuple[Any, ...]] = []
+    leaving: list[tuple[Any, ...]] = []
+    taking: list[tuple[Any, ...]] = []
     for row in plan.inbox:
         r, position = row.received, row.received.record.position
         is_published = row.version is not None or r.payment_id in plan.announced
         publication_id = ids.get(position.partition) if is_published else None
         became = (row.outcome, row.reason, row.version, publication_id, *_kept(row))
-        if row.waiting:
-            waiting.append((r.payment_id, r.event_id, row.event_id, row.ordinal, *became))
+        if row.waits_as is not None:
+            (leaving if row.apart else taking).append(
+                (r.payment_id, row.waits_as, row.event_id, row.ordinal, *became)
+            )
         else:
             new.append((
                 row.event_id, row.ordinal, r.payment_id, r.tenant, r.operation_id, r.kind,
@@ -280,9 +295,14 @@ async def _write_inbox(
     new.sort(key=lambda row: row[0])  # one order for all workers, so that there is no deadlock
     if plan.inbox:
         await connection.execute(sql.NEXT_DECISIONS)
-    if waiting:  # first: a refused row gives up its event ID to a new row
-        cursor = await connection.execute(sql.UPDATE_WAITING, as_columns(waiting, 10))
-        guards.append((cursor, len(waiting)))
+    # in this order a row gives up its event ID before another one takes it
+    if plan.superseded:
+        cursor = await connection.execute(sql.DELETE_SUPERSEDED, [sorted(plan.superseded)])
+        guards.append((cursor, len(plan.superseded)))
+    for waiting in (leaving, taking):
+        if waiting:
+            cursor = await connection.execute(sql.UPDATE_WAITING, as_columns(waiting, 10))
+            guards.append((cursor, len(waiting)))
     if new:
         cursor = await connection.execute(sql.INSERT_INBOX, [now, *as_columns(new, 16)])
         guards.append((cursor, len(new)))
@@ -295,6 +315,9 @@ async def _write_rest(
     guards: list[tuple[Cursor, int]] = []
     if plan.duplicates:
         await record_duplicates(connection, plan.duplicates, now)
+    if apart := [row.received.record.position for row in plan.inbox if row.apart]:
+        positions = [(at.topic, at.partition, at.offset) for at in apart]
+        await connection.execute(sql.DELETE_DUPLICATES, as_columns(positions, 3))
     if plan.dead_letters:
         dead = [
             (
@@ -324,15 +347,19 @@ async def _write_rest(
 
 
 def as_unrouted(received: DecodedInput) -> UnroutedWebhook:
-    """Returns a webhook that went to the wrong payment, for the router."""
+    """Returns a webhook that went to the wrong payment, for the router.
+
+    Its payment is the one whose call it echoes, until another one is known to have the object.
+    """
     record = received.record
+    caused_by = named_cause(received.input.body)
     return UnroutedWebhook(
         event_id=record.headers[EVENT_ID],
         provider=received.provider or "",
         object_id=named_object(received) or "",
         headers=record.headers,
         value=bytes(record.value),
-        payment_id=None,
+        payment_id=caused_by if caused_by != received.payment_id else None,
     )
 
 

@@ -32,7 +32,7 @@ UNPUBLISHED_VERSIONS: Final = """
 QUARANTINED: Final = "select payment_id, event_id from quarantines where {rows}"
 REFUNDS: Final = "select payment_id, refund_id, status, amount, reversed from refunds where {rows}"
 DISPUTES: Final = """
-    select payment_id, dispute_id, status, amount, funds_withdrawn, funds_reinstated
+    select payment_id, dispute_id, status, amount, currency, respond_by, funds
     from disputes where {rows}"""
 CALLS: Final = """
     select call_key, payment_id, provider, operation, request::text,
@@ -109,6 +109,13 @@ DEAD_LETTERS: Final = """
     select topic, partition, "offset" from dead_letters where recorded_at >= %(since)s"""
 UNPUBLISHED: Final = """
     select count(*) from publications where published_at is null and committed_at < %(before)s"""
+#: Which events of the router's topic are anywhere. ``limit``: each is looked up in the indexes.
+UNROUTED_FOUND: Final = """
+    select id from unnest(%(ids)s::text[]) as asked(id), lateral (
+        select from unrouted where event_id = id
+        union all select from ignored_webhooks where event_id = id
+        union all select from inbox where event_id = id
+        limit 1) as found"""
 #: Webhooks whose payment is known and that have still not been routed to it.
 UNROUTED: Final = """
     select count(*) from unrouted u join payments p using (provider, object_id)

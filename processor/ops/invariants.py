@@ -181,7 +181,7 @@ def stored_is_derived(e: Evidence) -> Violations:
 def amounts_add_up(e: Evidence) -> Violations:
     """Yields the payments whose amounts contradict each other."""
     for p in e.payments.values():
-        if not 0 <= p.refunded <= p.captured <= p.authorized <= p.amount:
+        if not 0 <= p.refunded <= p.captured <= p.authorized:
             text = _describe_state(p, p.status, p.authorized, p.captured, p.refunded)
             yield f"{p.payment_id} of {_shown(p, p.amount)} is {text}"
 
@@ -202,7 +202,8 @@ def all_or_none(e: Evidence) -> Violations:
     """Yields the versions whose event is not recorded as applied with that version.
 
     An event is recorded for one payment, so it has an effect on that one only; and it is recorded
-    once, although each partition of the inbox has a unique key of its own.
+    once, although each partition of the inbox has a unique key of its own. Once an old event has
+    left the inbox it may come again, and then it has no effect.
     """
     recorded = {(r.payment_id, r.event_id): r for r in e.inbox}
     if len(recorded) < len(e.inbox):
@@ -212,10 +213,15 @@ def all_or_none(e: Evidence) -> Violations:
     for versions in e.versions.values():
         for v in versions:
             row = recorded.get((v.payment_id, v.event_id))
-            if row is None and v.is_old:
+            if v.is_old and (row is None or row.version is None):
                 continue
             if row is None or row.outcome != "applied" or row.version != v.version:
-                yield f"{v.payment_id} version {v.version}: its event {v.event_id} says {row}"
+                ended = "is not recorded" if row is None else f"ended as {_ended(row)}"
+                yield f"{v.payment_id} version {v.version}: its event {v.event_id} {ended}"
+
+
+def _ended(row: InboxEvidence) -> str:
+    return row.outcome if row.version is None else f"{row.outcome} in version {row.version}"
 
 
 def published_is_stored(e: Evidence) -> Violations:

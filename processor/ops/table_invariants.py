@@ -1,6 +1,8 @@
 """Checks that the other tables agree with ``payments``. Pure: rows in, violations out."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any
 
 import msgspec
 from msgspec import Struct
@@ -14,6 +16,9 @@ from ports.records import RecordOffset
 from postgres.documents import decode_call
 from processor.ops.decoded import Decoded, Unreadable
 from schemas.identity import result_event_id
+
+#: Dispute ID, status, amount, currency, deadline, and what moved in each currency.
+DisputeRow = tuple[str, str, int, str, datetime | None, list[dict[str, Any]]]
 
 
 class CallRow(Struct, frozen=True, kw_only=True):
@@ -47,8 +52,8 @@ class Tables(Struct, frozen=True, kw_only=True):
 
     #: By payment ID: (refund ID, status, amount, reversed).
     refunds: Mapping[str, Collection[tuple[str, str, int, bool]]] = {}
-    #: By payment ID: (dispute ID, status, amount, withdrawn, reinstated).
-    disputes: Mapping[str, Collection[tuple[str, str, int, int, int]]] = {}
+    #: By payment ID.
+    disputes: Mapping[str, Collection[DisputeRow]] = {}
     calls: Sequence[CallRow] = ()
     #: By payment ID: the event on which our code failed.
     quarantines: Mapping[str, str] = {}
@@ -99,9 +104,9 @@ def _refunds(view: Snapshot) -> list[tuple[str, str, int, bool]]:
     return [(r.id, str(r.status), r.amount, r.reversed) for r in view.refunds]
 
 
-def _disputes(view: Snapshot) -> list[tuple[str, str, int, int, int]]:
+def _disputes(view: Snapshot) -> list[DisputeRow]:
     return [
-        (d.id, str(d.status), d.amount, d.funds_withdrawn, d.funds_reinstated)
+        (d.id, str(d.status), d.amount, d.currency, d.respond_by, msgspec.to_builtins([*d.funds]))
         for d in view.disputes
     ]
 

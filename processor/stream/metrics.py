@@ -5,7 +5,7 @@ from prometheus_client import CollectorRegistry, Counter, Histogram
 from domain.inputs import Foreign, Unmodelled
 from domain.status import Outcome
 from ports.batch import WriteSet
-from runtime.metrics import SECONDS, foreign_events
+from runtime.metrics import SECONDS, foreign_events, unread_versions
 
 _RECORDS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000)
 
@@ -23,6 +23,7 @@ class StreamMetrics:
             ["provider", "kind"],
             registry=registry,
         )
+        self.unread_versions = unread_versions(registry)
         self.foreign = foreign_events("payments_foreign_events_total", registry)
         self.dead_letters = Counter(
             "payments_dead_letters_total", "Undecodable records.", registry=registry
@@ -58,6 +59,8 @@ class StreamMetrics:
             ignored = row.outcome is Outcome.IGNORED
             if ignored and isinstance(body, Unmodelled) and body.unknown_status:
                 self.unknown_statuses.labels(row.received.provider, body.kind).inc()
+            if ignored and isinstance(body, Unmodelled) and body.unread_version:
+                self.unread_versions.labels(row.received.provider, body.kind).inc()
             if isinstance(body, Foreign):
                 self.foreign.labels(row.received.provider).inc()
         for item in plan.duplicates:

@@ -42,6 +42,10 @@ class CircuitBreaker:
         """Notes a definite response, a refusal included: the provider is available."""
         self._failed, self._opened_at, self._trying = 0, None, False
 
+    def call_not_made(self) -> None:
+        """Notes that a call ended before the provider was asked: nothing is known of it."""
+        self._trying = False
+
     def call_failed(self) -> None:
         """Notes a call without a definite response."""
         self._failed += 1

@@ -19,11 +19,14 @@ from ports.provider import (
     Acknowledged,
     CallOutcome,
     NotNow,
+    NotSent,
     ProviderClient,
     ProviderUnavailableError,
+    RateLimitedError,
     Refused,
     Unknown,
 )
+from ports.rate_budget import RateBudget
 from ports.stores import Outbox, RecordSender
 from ports.texts import storable
 from ports.work_items import ClaimedCall
@@ -43,6 +46,8 @@ log = get_logger(__name__)
 LOOP: Final = "dispatcher"
 #: Seconds that calls in flight may take to finish at shutdown. Without brokers, they never would.
 SHUTDOWN_TIMEOUT_S: Final = 5.0
+#: Calls that were put off for the rate limit's sake are due within so many seconds of each other.
+SPREAD_S: Final = 0.5
 _NEVER_HAPPENED: Final = NotNow("looked up: it has not happened")
 
 
@@ -57,6 +62,7 @@ class Dispatcher:
         metrics: the worker's metrics.
         clock: the current time in UTC.
         rng: draws the jitter of the back-off.
+        budgets: the rate budgets, by provider. While one is blocked, no call is claimed.
     """
 
     def __init__(
@@ -68,7 +74,9 @@ class Dispatcher:
         metrics: WorkerMetrics,
         clock: Callable[[], datetime],
         rng: random.Random,
+        budgets: Mapping[str, RateBudget] | None = None,
     ) -> None:
+        self._budgets = budgets or {}
         self._store = store
         self._sender = sender
         self._clients = clients
@@ -78,6 +86,7 @@ class Dispatcher:
         self._rng = rng
         open_for = timedelta(seconds=settings.breaker_open_s)
         self._lease = timedelta(seconds=settings.call_lease_s)
+        self._key_lifetime = timedelta(seconds=settings.call_key_lifetime_s)
         self._breakers = {
             name: CircuitBreaker(settings.breaker_failures, open_for, clock) for name in clients
         }
@@ -114,7 +123,7 @@ class Dispatcher:
             self._metrics.breaker_open.labels(name).set(breaker.is_open)
             slots = self._slots[name]
             free = breaker.admits(self._settings.call_concurrency - len(slots))
-            if free <= 0:
+            if free <= 0 or (name in self._budgets and self._budgets[name].blocked_s > 0):
                 continue
             since, now = asyncio.get_running_loop().time(), self._clock()
             claimed = await self._store.claim(name, free, now, now + self._lease)
@@ -161,7 +170,9 @@ class Dispatcher:
             raise
         name = type(outcome).__name__.lower()
         self._metrics.calls.labels(call.provider, call.operation, name).inc()
-        if isinstance(outcome, Unknown) and not outcome.is_available:
+        if isinstance(outcome, NotSent):
+            breaker.call_not_made()
+        elif isinstance(outcome, Unknown) and not outcome.is_available:
             breaker.call_failed()
         else:
             breaker.call_succeeded()
@@ -191,24 +202,34 @@ class Dispatcher:
     async def _attempt(self, claimed: ClaimedCall) -> CallOutcome:
         """Calls the provider, or looks the outcome up where calling again cannot reveal it."""
         client = self._clients[claimed.call.provider]
-        age = self._clock() - claimed.key_first_used_at
-        if age < timedelta(seconds=self._settings.call_key_lifetime_s):
-            outcome = await client.call(claimed.call, claimed.key)
+        last_tried_at = claimed.key_first_used_at + self._key_lifetime
+        if self._clock() < last_tried_at:
+            sent = claimed.sent or client.prepare(claimed.call)
+            if isinstance(sent, Refused):
+                return sent
+            if claimed.sent is None and not await self._store.freeze(claimed, sent):
+                return Unknown("the call was claimed again meanwhile")
+            outcome = await client.call(claimed.call, claimed.key, sent)
             if not (isinstance(outcome, Unknown) and outcome.repeats):
                 return outcome
         try:
-            found = await client.look_up(claimed.call, claimed.created_at)
+            found = await client.look_up(claimed.call, claimed.created_at, last_tried_at)
+        except RateLimitedError as error:
+            return NotSent(f"can't be looked up: {error}", error.retry_after_s)
         except ProviderUnavailableError as error:
             return Unknown(f"can't be looked up: {error}")
         return found or _NEVER_HAPPENED
 
-    async def _reschedule(self, claimed: ClaimedCall, outcome: Unknown | NotNow) -> bool:
+    async def _reschedule(self, claimed: ClaimedCall, outcome: Unknown | NotNow | NotSent) -> bool:
         """Sets when the call is due again. Returns whether the claim was still ours."""
         now = self._clock()
         error = storable(outcome.reason)
         if isinstance(outcome, NotNow):
             wait = timedelta(0) if outcome is _NEVER_HAPPENED else self._backoff(claimed)
             return await self._store.retry_with_new_key(claimed, now + wait, error)
+        if isinstance(outcome, NotSent):  # no failure: the back-off is the budget's
+            wait_s = (outcome.retry_after_s or 0) + self._rng.uniform(0, SPREAD_S)
+            return await self._store.retry(claimed, now + timedelta(seconds=wait_s), error)
         retry_after = timedelta(seconds=outcome.retry_after_s or 0)
         wait = max(self._backoff(claimed), retry_after)
         is_ours = await self._store.retry(claimed, now + wait, error)

@@ -4,7 +4,42 @@ from functools import partial
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-from runtime.metrics import SECONDS, foreign_events
+from runtime.metrics import SECONDS, foreign_events, unread_versions
+
+
+class BudgetMetrics:
+    """The metrics of the rate budgets of accounts at providers."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        counter = partial(Counter, registry=registry)
+        self.tokens = counter(
+            "payments_rate_budget_tokens_total",
+            "Requests to a provider that this process took from the account's rate budget, used or "
+            "lapsed, by what they are for.",
+            ["provider", "request"],
+        )
+        self.wait_seconds = Histogram(
+            "payments_rate_budget_wait_seconds",
+            "Wait of a request to a provider for the rate budget.",
+            ["provider", "request"],
+            buckets=SECONDS,
+            registry=registry,
+        )
+        self.denied = counter(
+            "payments_rate_budget_denied_total",
+            "Requests to a provider that were put off because the rate budget had no room in time.",
+            ["provider", "request"],
+        )
+        self.refusals = counter(
+            "payments_rate_limit_refusals_total",
+            "Requests that the provider refused because there were too many.",
+            ["provider"],
+        )
+        self.blocked_seconds = counter(
+            "payments_rate_budget_blocked_seconds_total",
+            "Seconds for which this process blocked the account's rate budget after such refusals.",
+            ["provider"],
+        )
 
 
 class WorkerMetrics:
@@ -41,13 +76,8 @@ class WorkerMetrics:
             ["provider", "kind"],
         )
         self.foreign = foreign_events("payments_foreign_webhooks_total", registry)
+        self.unread_versions = unread_versions(registry)
         self.dead_letters = counter("payments_dead_letters_total", "Records sent to dead-letters.")
-        self.backlog_oldest_age = gauge(
-            "payments_backlog_oldest_age_seconds",
-            "Age of the oldest row that waits, by kind. 0: none waits.",
-            ["kind"],
-        )
-        self.backlog = gauge("payments_backlog_rows", "Rows that wait, by kind.", ["kind"])
         self.consumer_lag = gauge(
             "payments_consumer_lag_records",
             "Records that a consumer group has not acknowledged. Absent if it can't be measured.",
@@ -64,6 +94,21 @@ class WorkerMetrics:
         )
         self.loop_errors = counter(
             "payments_worker_errors_total",
-            "Failed rounds, sweeps and calls, by loop or sweep.",
+            "Failed loops, sweeps and look-ups, by loop or sweep.",
             ["loop"],
+        )
+        self._of_sweeps(registry)
+
+    def _of_sweeps(self, registry: CollectorRegistry) -> None:
+        gauge = partial(Gauge, registry=registry)
+        self.backlog_oldest_age = gauge(
+            "payments_backlog_oldest_age_seconds",
+            "Age of the oldest row that waits, by kind. 0: none waits.",
+            ["kind"],
+        )
+        self.backlog = gauge("payments_backlog_rows", "Rows that wait, by kind.", ["kind"])
+        self.sweep_completed = gauge(
+            "payments_sweep_completed_timestamp_seconds",
+            "Unix time at which a sweep last came to its end on this worker.",
+            ["sweep"],
         )

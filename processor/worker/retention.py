@@ -2,9 +2,10 @@
 
 Payments and their versions stay. The partitions of large tables are made here too, ahead of time.
 
-A parked input whose payment never arrives expires much earlier. Inputs of a quarantined payment are
-never deleted. An event that is redelivered after its deletion is decided again and changes
-nothing, because the payment already contains it.
+A parked input whose payment never arrives expires much earlier. Inputs that wait, and those of a
+quarantined payment, are never deleted. An event that is redelivered after its deletion is decided
+again and changes nothing, because the payment already contains it. A rejected command is in no
+payment: after its deletion it is a new one. So the history must not be shorter than the log.
 """
 
 import asyncio

@@ -1,19 +1,26 @@
 """Finds the payment of webhooks that carry no payment ID, by the provider's object.
 
-These are disputes and refunds made at the provider, for example. A webhook that can have no effect
-on any payment is recorded as ignored. If the object's payment is not known yet, the webhook waits
-in Postgres and is routed once the payment is known; after ``unrouted_max_age_s`` it becomes a dead
-letter. The router commits offsets after these effects.
+These are disputes and refunds made at the provider, for example. An event that echoes one of our
+calls belongs to that call's payment; an earlier release wrote such events here too. What named
+another payment than its object's comes here from the stream. An account has payments of others
+too, and their webhooks come here. A webhook that can have no effect on a payment of ours is
+recorded as ignored at once. If it could have one and the object is not known yet, it waits in
+Postgres and is routed once the payment is known; after ``unrouted_max_age_s`` it ends as ignored.
+That holds whether or not we can read what it says about the object: others have forms and amounts
+that ours never have. If the object is ours, the stream decides what can't be read. What is no event
+at all, or names no object, becomes a dead letter. The router commits offsets after these effects.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from aiokafka import AIOKafkaConsumer, ConsumerRecord
+from aiokafka import AIOKafkaConsumer
 from structlog.contextvars import bound_contextvars
 
 from decisions.dead_letters import as_outgoing, note
+from decisions.fact_texts import with_storable_texts
 from domain.inputs import Foreign, Unmodelled
 from messaging.kafka_internals.consumer import GapReportingConsumer
 from messaging.kafka_internals.records import OffsetGap
@@ -21,23 +28,28 @@ from messaging.lifetime import close_consumer, start_client
 from ports.errors import UndecodableRecordError
 from ports.failures import ADAPTER_TIMEOUT_S, must_propagate, name_defect
 from ports.producer_record import ProducerRecord
-from ports.provider import MalformedWebhookError, Translator
-from ports.records import ConsumedRecord, DeadLetter, RecordOffset, Unreadable
+from ports.provider import (
+    MalformedObjectError,
+    MalformedWebhookError,
+    Translated,
+    Translator,
+)
+from ports.records import ConsumedRecord, DeadLetter, id_at, named_cause
 from ports.stores import RecordSender, RoutingStore
-from ports.texts import utc_time
+from ports.texts import storable
 from ports.work_items import IgnoredWebhook, UnroutedWebhook
 from processor.worker.metrics import WorkerMetrics
+from processor.worker.unrouted_records import as_dead_letter, as_record, as_unrouted
 from processor.worker.webhook_records import routed
 from runtime.heartbeat import Heartbeat, unmonitored_heartbeat
 from runtime.logs import get_logger
 from runtime.tasks import ANY_ERROR, best_effort, with_timeout
 from schemas import headers
 from schemas.settings import WorkerSettings
-from schemas.topics import PROVIDER_WEBHOOKS_UNROUTED, fetching
+from schemas.topics import PROVIDER_WEBHOOKS_UNROUTED, ROUTER_GROUP, fetching
 
 log = get_logger(__name__)
 
-GROUP: Final = "payments-router"
 BATCH_RECORDS: Final = 500
 START_TIMEOUT_S: Final = 30.0
 STOP_TIMEOUT_S: Final = 5.0
@@ -47,7 +59,10 @@ SAME_MOMENT: Final = timedelta(minutes=2)
 #: How often such webhooks are looked for.
 MISSED_EVERY: Final = timedelta(seconds=5)
 _EVER: Final = datetime.min.replace(tzinfo=UTC)
-_NO_PAYMENT: Final = "no payment is known for the provider's object"
+#: The kind of a webhook that could not be read when it ended.
+UNREAD: Final = "unread"
+NOT_OURS: Final = "the provider's object is not ours: it does not have the payment ID of any"
+NEVER_OURS: Final = "no payment of ours had the provider's object in time"
 
 
 def create_consumer(bootstrap: str) -> GapReportingConsumer:
@@ -55,11 +70,48 @@ def create_consumer(bootstrap: str) -> GapReportingConsumer:
     return GapReportingConsumer(
         PROVIDER_WEBHOOKS_UNROUTED,
         bootstrap_servers=bootstrap,
-        group_id=GROUP,
+        group_id=ROUTER_GROUP,
         enable_auto_commit=False,
         auto_offset_reset="earliest",
         **fetching(PROVIDER_WEBHOOKS_UNROUTED),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class NoEvent:
+    """A webhook that is no event as we know them, with the reason."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Owned:
+    """A webhook whose payment is known: it has the object, or its call caused the event."""
+
+    payment_id: str
+    #: The kind of an event that echoes the payment's call.
+    kind: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Awaited:
+    """A webhook that may be about a payment of ours, which is not known by its object yet.
+
+    About a payment object itself only where it named another payment. An object of ours has our
+    payment ID from its creation on, and what our calls cause names them; both go to the payment
+    without coming here. Should somebody have removed the ID since, the sweep over unfinished
+    payments looks at the object.
+    """
+
+    kind: str
+    #: Why it would change nothing as we read it today, if so.
+    why: str | None = None
+    #: It is about a payment object itself.
+    is_payment: bool = False
+
+    def ended(self, webhook: UnroutedWebhook, reason: str) -> IgnoredWebhook:
+        """Returns it as one that ended for this reason."""
+        return IgnoredWebhook(webhook, self.kind, f"{self.why}; {reason}" if self.why else reason)
 
 
 class Router:
@@ -106,7 +158,7 @@ class Router:
             while True:
                 found = await source.getmany(timeout_ms=200, max_records=BATCH_RECORDS)
                 read = [record for part in found.values() for record in part]
-                if records := [_as_record(each) for each in read if type(each) is not OffsetGap]:
+                if records := [as_record(each) for each in read if type(each) is not OffsetGap]:
                     await self.route(records)
                 if read:  # also if it contains only offset gaps
                     await source.commit()
@@ -143,7 +195,7 @@ class Router:
         unrouted: list[tuple[ConsumedRecord, UnroutedWebhook]] = []
         for record in records:
             try:
-                unrouted.append((record, _as_unrouted(record)))
+                unrouted.append((record, as_unrouted(record)))
             except UndecodableRecordError as error:
                 dead.append(DeadLetter(record, str(error)))
         objects = [(webhook.provider, webhook.object_id) for _, webhook in unrouted]
@@ -151,23 +203,31 @@ class Router:
         known, ignored, waiting = [], [], []
         for record, webhook in unrouted:
             owner = owners.get((webhook.provider, webhook.object_id))
-            if owner is not None:
-                known.append(routed(owner, webhook.value, webhook.headers))
-            elif (without_effect := self._as_ignored(webhook)) is not None:
-                ignored.append(without_effect)
-            elif webhook.object_id:
-                waiting.append(webhook)
-            else:
-                dead.append(DeadLetter(record, f"header {headers.OBJECT_ID} is missing or empty"))
-        await with_timeout(ADAPTER_TIMEOUT_S, self._store.ignore(ignored, self._clock()))
-        with best_effort("metrics"):
-            for each in ignored:
-                self._metrics.ignored.labels(each.webhook.provider, each.kind).inc()
+            match Owned(owner) if owner is not None else self._read(webhook):
+                case Owned(payment_id):
+                    known.append(routed(payment_id, webhook.value, webhook.headers))
+                case IgnoredWebhook() as without_effect:
+                    ignored.append(without_effect)
+                case NoEvent(why):
+                    dead.append(DeadLetter(record, why))
+                case Awaited(is_payment=True) as not_ours:
+                    ignored.append(not_ours.ended(webhook, NOT_OURS))
+                case Awaited(why=None) if webhook.object_id:
+                    waiting.append(webhook)
+                case _ if webhook.object_id:
+                    # another rendering of the event may be read: this one leaves it the ID
+                    free = id_at(webhook.event_id, record.position)
+                    waiting.append(replace(webhook, event_id=free))
+                case _:
+                    dead.append(
+                        DeadLetter(record, f"header {headers.OBJECT_ID} is missing or empty")
+                    )
+        await self._ignore(ignored)
         await with_timeout(ADAPTER_TIMEOUT_S, self._store.park(waiting, self._clock()))
         await self._send(known, dead)
 
     async def route_waiting(self) -> None:
-        """Routes waiting webhooks whose payment is known now; those too old become dead letters."""
+        """Routes waiting webhooks whose payment is known now; those too old end as ignored."""
         now = self._clock()
         if self._looked_at is not None and now < self._looked_at:
             self._looked_at = None  # the clock was set back
@@ -194,11 +254,27 @@ class Router:
                     await self._finish_alone(each)
 
     async def _finish(self, waiting: Sequence[UnroutedWebhook], error: str | None = None) -> None:
-        """Routes webhooks with a payment; the others become dead letters, with an error all do."""
-        known = [
-            routed(u.payment_id, u.value, u.headers) for u in waiting if u.payment_id and not error
-        ]
-        dead = [_dead(u, error or _NO_PAYMENT) for u in waiting if error or not u.payment_id]
+        """Routes webhooks with a payment; the others are ignored, as none of ours ever came.
+
+        Those that are no event any more become dead letters; with an error all do.
+        """
+        known: list[ProducerRecord] = []
+        ignored: list[IgnoredWebhook] = []
+        dead: list[DeadLetter] = []
+        for webhook in waiting:
+            if error is not None:
+                dead.append(as_dead_letter(webhook, error))
+            elif webhook.payment_id:
+                known.append(routed(webhook.payment_id, webhook.value, webhook.headers))
+            else:
+                match self._ended(webhook):
+                    case Owned(payment_id):
+                        known.append(routed(payment_id, webhook.value, webhook.headers))
+                    case IgnoredWebhook() as ended:
+                        ignored.append(ended)
+                    case DeadLetter() as letter:
+                        dead.append(letter)
+        await self._ignore(ignored)
         await self._send(known, dead)
         await with_timeout(
             ADAPTER_TIMEOUT_S, self._store.delete_unrouted([u.event_id for u in waiting])
@@ -214,28 +290,61 @@ class Router:
             log.exception("webhook.routing_failed")
             await self._finish([webhook], name_defect(error))
 
-    def _as_ignored(self, webhook: UnroutedWebhook) -> IgnoredWebhook | None:
-        """Returns the webhook as ignored if it has no effect; None if it has, or is unreadable."""
-        with bound_contextvars(event_id=webhook.event_id, object_id=webhook.object_id):
-            return self._without_effect(webhook)
+    def _ended(self, webhook: UnroutedWebhook) -> Owned | IgnoredWebhook | DeadLetter:
+        """Returns how a webhook ends that waited in vain for its object's payment."""
+        match self._read(webhook):
+            case NoEvent(why):
+                return as_dead_letter(webhook, why)
+            case Awaited() as in_vain:
+                return in_vain.ended(webhook, NEVER_OURS)
+            case None:
+                return IgnoredWebhook(webhook, UNREAD, NEVER_OURS)
+            case Owned(kind=kind) if webhook.event_id == webhook.headers[headers.EVENT_ID]:
+                # that payment refused it. What has waited unread, under another ID, goes there
+                return IgnoredWebhook(webhook, kind, NEVER_OURS)
+            case Owned() | IgnoredWebhook() as found:
+                return found
 
-    def _without_effect(self, webhook: UnroutedWebhook) -> IgnoredWebhook | None:
-        translator = self._translators.get(webhook.provider)
-        if translator is None:
-            return None
-        try:
-            translated = translator.translate(webhook.value)
-        except MalformedWebhookError:
-            return None
-        except ANY_ERROR:  # our own defect: the webhook waits, or becomes a dead letter
-            log.exception("webhook.translation_failed", provider=webhook.provider)
-            return None
-        fact = translated.fact
-        if isinstance(fact, Foreign):
-            self._metrics.foreign.labels(webhook.provider).inc()
-        elif not isinstance(fact, Unmodelled) or fact.unknown_status:
-            return None
-        return IgnoredWebhook(webhook, translated.kind, fact.why)
+    def _read(self, webhook: UnroutedWebhook) -> Owned | IgnoredWebhook | NoEvent | Awaited | None:
+        """Returns what can be said of a webhook whose object is not known; None after a defect."""
+        with bound_contextvars(event_id=webhook.event_id, object_id=webhook.object_id):
+            translator = self._translators.get(webhook.provider)
+            if translator is None:
+                return None
+            try:
+                translated = translator.translate(webhook.value)
+            except MalformedObjectError as error:
+                return Awaited(error.kind, storable(str(error)), error.is_payment)
+            except MalformedWebhookError as error:
+                return NoEvent(str(error))
+            except ANY_ERROR:  # our own defect: the webhook waits
+                log.exception("webhook.translation_failed", provider=webhook.provider)
+                return None
+            return self._of_fact(webhook, translated)
+
+    def _of_fact(
+        self, webhook: UnroutedWebhook, translated: Translated
+    ) -> Owned | IgnoredWebhook | Awaited:
+        kind, fact = translated.kind, with_storable_texts(translated.fact)
+        if isinstance(fact, Unmodelled) and fact.unread_version:
+            self._metrics.unread_versions.labels(webhook.provider, kind).inc()
+        payment_id = named_cause(fact)
+        if payment_id is not None:
+            return Owned(payment_id, kind)
+        match fact:
+            case Foreign():
+                self._metrics.foreign.labels(webhook.provider).inc()
+                return IgnoredWebhook(webhook, kind, fact.why)
+            case Unmodelled(unknown_status=False, unread_version=False):
+                return IgnoredWebhook(webhook, kind, fact.why)
+        why = fact.why if isinstance(fact, Unmodelled) else None
+        return Awaited(kind, why, translated.is_payment)
+
+    async def _ignore(self, ignored: Sequence[IgnoredWebhook]) -> None:
+        await with_timeout(ADAPTER_TIMEOUT_S, self._store.ignore(ignored, self._clock()))
+        with best_effort("metrics"):
+            for each in ignored:
+                self._metrics.ignored.labels(each.webhook.provider, each.kind).inc()
 
     async def _send(self, known: Sequence[ProducerRecord], dead: Sequence[DeadLetter]) -> None:
         if known or dead:
@@ -249,49 +358,3 @@ def _log_fields(record: ConsumedRecord) -> dict[str, str | int]:
     event_id = record.headers.get(headers.EVENT_ID, "")[: headers.ID_CHARS_MAX]
     at = record.position
     return {"event_id": event_id, "partition": at.partition, "offset": at.offset}
-
-
-def _dead(unrouted: UnroutedWebhook, error: str) -> DeadLetter:
-    position = RecordOffset(PROVIDER_WEBHOOKS_UNROUTED, -1, -1)  # its own offset was not stored
-    record = ConsumedRecord(
-        position=position,
-        key=unrouted.object_id.encode(),
-        value=unrouted.value,
-        headers=unrouted.headers,
-        timestamp_ms=0,
-    )
-    return DeadLetter(record, error)
-
-
-def _as_record(record: ConsumerRecord[bytes, bytes]) -> ConsumedRecord:
-    return ConsumedRecord(
-        position=RecordOffset(record.topic, record.partition, record.offset),
-        key=record.key,
-        value=b""
-        if record.value is None
-        else record.value,  # an empty Unreadable must stay Unreadable
-        headers=headers.as_text(record.headers),
-        timestamp_ms=record.timestamp,
-    )
-
-
-def _as_unrouted(record: ConsumedRecord) -> UnroutedWebhook:
-    """Returns the record as a webhook to route. Raises UndecodableRecordError with the reason."""
-    if isinstance(record.value, Unreadable):
-        raise UndecodableRecordError(record.value.why)
-    named = record.headers
-    for name in (headers.EVENT_ID, headers.PROVIDER, headers.RECEIVED_AT):
-        if not named.get(name):
-            raise UndecodableRecordError(f"header {name} is missing or empty")
-    for name in (headers.EVENT_ID, headers.PROVIDER, headers.OBJECT_ID):
-        if len(named.get(name, "")) > headers.ID_CHARS_MAX:
-            raise UndecodableRecordError(f"header {name} is too long")
-    utc_time(named[headers.RECEIVED_AT])
-    return UnroutedWebhook(
-        event_id=named[headers.EVENT_ID],
-        provider=named[headers.PROVIDER],
-        object_id=named.get(headers.OBJECT_ID, ""),
-        headers=named,
-        value=record.value,
-        payment_id=None,
-    )

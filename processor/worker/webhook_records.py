@@ -6,9 +6,13 @@ from datetime import datetime
 from ports.errors import EventTooLargeError
 from ports.producer_record import ProducerRecord
 from ports.provider import FetchedEvent
+from processor.worker.shortened import shortened
+from runtime.logs import get_logger
 from schemas import headers
 from schemas.identity import is_payment_id
 from schemas.topics import BODY_BYTES_MAX, PROVIDER_WEBHOOKS, PROVIDER_WEBHOOKS_UNROUTED
+
+log = get_logger(__name__)
 
 
 def fetched(event: FetchedEvent, provider: str, now: datetime) -> ProducerRecord:
@@ -35,10 +39,14 @@ def routed(payment_id: str, body: bytes, named: Mapping[str, str]) -> ProducerRe
 
 
 def _checked(body: bytes) -> bytes:
-    """Returns the body. One that is too large would make the whole send fail."""
-    if len(body) > BODY_BYTES_MAX:
+    """Returns the body, shortened if needed. One that is too large would make the send fail."""
+    if len(body) <= BODY_BYTES_MAX:
+        return body
+    short = shortened(body)
+    log.warning("event.shortened", bytes=len(body), to_bytes=len(short))
+    if len(short) > BODY_BYTES_MAX:
         raise EventTooLargeError(f"the event has {len(body)} bytes, a topic takes {BODY_BYTES_MAX}")
-    return body
+    return short
 
 
 def _as_bytes(named: Mapping[str, str]) -> list[tuple[str, bytes]]:

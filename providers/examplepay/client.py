@@ -11,31 +11,54 @@ import msgspec
 from pydantic import SecretStr
 
 from domain.call_key import Operation, is_key_of
-from domain.calls import ProviderCall
+from domain.calls import ProviderCall, currency_of, is_last_cancel
 from ports.provider import (
     Acknowledged,
     CallOutcome,
     FetchedEvent,
     MalformedWebhookError,
+    NotSent,
     ProviderUnavailableError,
+    RateLimitedError,
+    Refused,
     Unknown,
+    unreadable,
 )
-from providers.examplepay.money import minor_units
-from providers.examplepay.outcomes import decoded, outcome_of_response, outcome_of_state
+from ports.rate_budget import UNLIMITED, RequestBudget
+from providers.examplepay.money import ExamplePayMoney, minor_units
+from providers.examplepay.outcomes import (
+    decoded,
+    outcome_of_response,
+    outcome_of_state,
+    retry_after_in,
+)
 from providers.examplepay.requests import path_of, payment_path, request_for
-from providers.examplepay.shapes import Attempt, EventPage, Found, FoundList, Payment
+from providers.examplepay.shapes import (
+    Attempt,
+    CreatedObject,
+    EventPage,
+    Found,
+    FoundList,
+    Part,
+    PartPage,
+    Payment,
+)
 from providers.examplepay.translate import NAME, event_id
-from providers.examplepay.webhooks import read
+from providers.examplepay.webhooks import listed_at, listed_id, read
 
 #: The header of a call's idempotency key.
 OPERATION_KEY_HEADER: Final = "Operation-Key"
 PAGE: Final = 100
+#: The responses to a request for what does not exist, or does not exist any more.
+REFUSED: Final = frozenset({httpx.codes.BAD_REQUEST, httpx.codes.NOT_FOUND, httpx.codes.GONE})
+#: Where ExamplePay lists the parts of payments, and the kind of subject that each is.
+PARTS: Final[Mapping[str, str]] = {"/refunds": "refund", "/chargebacks": "chargeback"}
 
 S = TypeVar("S")
 
 
-class _GoneError(ProviderUnavailableError):
-    """The requested object or event does not exist."""
+class _RefusedError(ProviderUnavailableError):
+    """ExamplePay understood the request and refused it: what it names is gone, for example."""
 
 
 class ExamplePayApi:
@@ -43,7 +66,14 @@ class ExamplePayApi:
 
     name = NAME
 
-    def __init__(self, api_base: str, api_key: SecretStr, timeout_s: float) -> None:
+    def __init__(
+        self,
+        api_base: str,
+        api_key: SecretStr,
+        timeout_s: float,
+        budget: RequestBudget = UNLIMITED,
+    ) -> None:
+        self._budget = budget
         self._deadline_s = timeout_s
         self._http = httpx.AsyncClient(
             base_url=api_base,
@@ -51,21 +81,39 @@ class ExamplePayApi:
             timeout=timeout_s,
         )
 
-    async def call(self, call: ProviderCall, key: str) -> CallOutcome:
-        """See ``ProviderClient.call``."""
+    def prepare(self, call: ProviderCall) -> bytes | Refused:
+        """See ``ProviderClient.prepare``."""
+        refused = _impossible_amount(call)
+        if refused is not None:
+            return refused
         request = request_for(call)
+        return msgspec.json.encode({"path": request.path, "body": request.body})
+
+    async def call(self, call: ProviderCall, key: str, request: bytes | None = None) -> CallOutcome:
+        """See ``ProviderClient.call``."""
+        prepared = request or self.prepare(call)
+        if isinstance(prepared, Refused):
+            return prepared
+        kept = msgspec.json.decode(prepared)
         headers = {OPERATION_KEY_HEADER: key}
         try:
-            response = await self._send("POST", request.path, json=request.body, headers=headers)
+            response = await self._send("POST", kept["path"], json=kept["body"], headers=headers)
+        except RateLimitedError as error:
+            return NotSent(str(error), error.retry_after_s)
         except TimeoutError:
             return Unknown(f"no response within {self._deadline_s} s")
         except httpx.HTTPError as error:
             return Unknown(type(error).__name__)
         return outcome_of_response(call, response.status_code, response.content, response.headers)
 
-    async def look_up(self, call: ProviderCall, first_tried_at: datetime) -> CallOutcome | None:
+    async def look_up(
+        self,
+        call: ProviderCall,
+        first_tried_at: datetime,
+        last_tried_at: datetime | None = None,
+    ) -> CallOutcome | None:
         """See ``ProviderClient.look_up``. Objects of any age are found by our reference."""
-        del first_tried_at
+        del first_tried_at, last_tried_at
         match call.operation:
             case Operation.CREATE:
                 found = await self._get("/payments", FoundList, reference=call.payment_id)
@@ -74,40 +122,52 @@ class ExamplePayApi:
                 found = await self._get("/refunds", FoundList, reference=call.refund_id or "")
                 return _oldest(item for item in found.items if _is_refund(item, call))
         payment = await self._get(payment_path(call), Payment)
+        if is_last_cancel(call) and is_key_of(payment.void_key, call.key):
+            return Acknowledged(payment.id)
         if call.operation is not Operation.CONFIRM:
             return outcome_of_state(call, payment.state, payment.id)
         return Acknowledged(payment.id) if _is_of(payment.attempts, call) else None
 
     async def retrieve(self, object_id: str) -> FetchedEvent:
-        """See ``ProviderClient.retrieve``.
-
-        The event's ID is a digest of the object's content, so an unchanged object gives the same
-        event. Its time is when the object last changed.
-        """
+        """See ``ProviderClient.retrieve``. Its time is when the object last changed."""
         content = await self._get(path_of(object_id), msgspec.Raw)
         payment = _decoded(bytes(content), Payment)
-        event = {
-            "id": f"{payment.id}.{hashlib.sha256(content).hexdigest()[:24]}",
-            "name": "payment/retrieved",
-            "occurred_at": payment.changed_at,
-            "merchant": payment.merchant,
-            "trial": payment.trial,
-            "subject": content,
-        }
-        return _fetched(msgspec.json.encode(event))
+        return _fetched(_retrieved("payment", payment, bytes(content)))
 
-    async def events_after(self, cursor: str | None) -> AsyncIterator[Sequence[FetchedEvent]]:
-        """See ``ProviderClient.events_after``.
+    def parts_of(self, object_id: str) -> AsyncIterator[Sequence[FetchedEvent]]:
+        """See ``ProviderClient.parts_of``. The time of each is when it last changed."""
+        return self._parts(payment=object_id)
 
-        Without the cursor's event it starts with the oldest event. The processor drops duplicates.
-        """
+    def parts_since(self, at: datetime) -> AsyncIterator[Sequence[FetchedEvent]]:
+        """See ``ProviderClient.parts_since``."""
+        return self._parts(since=at.isoformat())
+
+    async def _parts(self, **wanted: str) -> AsyncIterator[Sequence[FetchedEvent]]:
+        for path, kind in PARTS.items():
+            after: str | None = None
+            more = True
+            while more:
+                page = await self._get(path, PartPage, limit=PAGE, after=after, **wanted)
+                if page.items:
+                    yield [_part(kind, bytes(item)) for item in page.items]
+                    after = _decoded(bytes(page.items[-1]), CreatedObject).id
+                more = page.more
+
+    async def events_after(
+        self, cursor: str | None, since: datetime | None = None
+    ) -> AsyncIterator[Sequence[FetchedEvent]]:
+        """See ``ProviderClient.events_after``. The processor drops duplicates."""
         after = cursor.removeprefix(event_id("")) if cursor is not None else None
+        start = since.isoformat() if since is not None else None
         while True:
+            first = start if after is None else None
             try:
-                page = await self._get("/events", EventPage, limit=PAGE, after=after)
-            except _GoneError:
-                page = await self._get("/events", EventPage, limit=PAGE)
-            events = [_fetched(bytes(event)) for event in page.events]
+                page = await self._get("/events", EventPage, limit=PAGE, after=after, since=first)
+            except _RefusedError:
+                if after is None:
+                    raise
+                page = await self._get("/events", EventPage, limit=PAGE, since=start)
+            events = [_listed(bytes(event)) for event in page.events]
             if not events:
                 return
             yield events
@@ -126,8 +186,10 @@ class ExamplePayApi:
             response = await self._send("GET", path, params=asked)
         except (httpx.HTTPError, TimeoutError) as error:
             raise ProviderUnavailableError(f"GET {path}: {type(error).__name__}") from error
-        if response.status_code == httpx.codes.GONE:
-            raise _GoneError(f"GET {path}: gone")
+        if response.status_code == httpx.codes.TOO_MANY_REQUESTS:
+            raise RateLimitedError("ExamplePay's: HTTP 429", retry_after_in(response.headers))
+        if response.status_code in REFUSED:
+            raise _RefusedError(f"GET {path}: HTTP {response.status_code}")
         if response.status_code != httpx.codes.OK:
             raise ProviderUnavailableError(f"GET {path}: HTTP {response.status_code}")
         return _decoded(response.content, kind)
@@ -141,9 +203,18 @@ class ExamplePayApi:
         params: Mapping[str, Any] | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> httpx.Response:
-        """Returns the complete response. Raises httpx.HTTPError or TimeoutError."""
+        """Returns the complete response, of a request that the rate budget has room for.
+
+        Raises RateLimitedError, httpx.HTTPError or TimeoutError.
+        """
+        await self._budget.take(writes=method == "POST")
         async with asyncio.timeout(self._deadline_s):
-            return await self._http.request(method, path, json=json, params=params, headers=headers)
+            response = await self._http.request(
+                method, path, json=json, params=params, headers=headers
+            )
+        if response.status_code == httpx.codes.TOO_MANY_REQUESTS:
+            await self._budget.budget.refused(retry_after_in(response.headers))
+        return response
 
 
 def _oldest(items: Iterable[Found]) -> CallOutcome | None:
@@ -157,22 +228,28 @@ def _is_of(attempts: Iterable[Attempt], call: ProviderCall) -> bool:
     return any(is_key_of(attempt.operation_key, call.key) for attempt in attempts)
 
 
+def _impossible_amount(call: ProviderCall) -> Refused | None:
+    """Returns the refusal of a call with an amount that ExamplePay can't have; it is not asked."""
+    if call.amount is None:
+        return None
+    broken = ExamplePayMoney().refuses(call.amount, currency_of(call))
+    return Refused("amount_impossible", broken.rule) if broken is not None else None
+
+
 def _is_refund(item: Found, call: ProviderCall) -> bool:
     """Returns whether a refund has the reference, payment, amount and currency of a call.
 
     A reference alone is not enough: anybody with access may write ours on another refund. A refund
-    does not say which call made it.
+    does not say which call made it. Raises ProviderUnavailableError for an unreadable amount.
     """
     money = item.amount
     if item.reference != call.refund_id or item.payment != call.object_id:
         return False
     try:
-        return money is not None and (minor_units(money.value, money.currency), money.currency) == (
-            call.amount,
-            call.currency,
-        )
-    except MalformedWebhookError:
-        return False
+        found = minor_units(money.value, money.currency), money.currency
+    except MalformedWebhookError as error:  # it may be the call's: never make it a second time
+        raise ProviderUnavailableError(f"refund {item.id}: {error}") from error
+    return found == (call.amount, call.currency)
 
 
 def _decoded(body: bytes, kind: type[S]) -> S:
@@ -180,6 +257,39 @@ def _decoded(body: bytes, kind: type[S]) -> S:
     if found is None:
         raise ProviderUnavailableError("the response is not ExamplePay's")
     return found
+
+
+def _retrieved(kind: str, about: Payment | Part, content: bytes) -> bytes:
+    """Returns an object's present state as an event, with the time when it last changed.
+
+    The event's ID is a digest of the object's content, so an unchanged object gives the same event.
+    """
+    event = {
+        "id": f"{about.id}.{hashlib.sha256(content).hexdigest()[:24]}",
+        "name": f"{kind}/retrieved",
+        "occurred_at": about.changed_at,
+        "merchant": about.merchant,
+        "trial": about.trial,
+        "subject": msgspec.Raw(content),
+    }
+    return msgspec.json.encode(event)
+
+
+def _part(kind: str, content: bytes) -> FetchedEvent:
+    """Returns a refund or chargeback as an event; one that can't be read stops no other."""
+    part = decoded(content, Part)
+    if part is None:
+        return FetchedEvent(unreadable(content), content)
+    return _listed(_retrieved(kind, part, content))
+
+
+def _listed(body: bytes) -> FetchedEvent:
+    """Returns an event of the list; one that can't be read keeps its ID, which the cursor needs."""
+    at = listed_at(body)
+    try:
+        return FetchedEvent(read(body), body, at)
+    except MalformedWebhookError:
+        return FetchedEvent(unreadable(body, listed_id(body)), body, at)
 
 
 def _fetched(body: bytes) -> FetchedEvent:

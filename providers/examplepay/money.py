@@ -1,34 +1,25 @@
 """Converts ExamplePay's decimal amounts in major units to minor units and back, without floats."""
 
 import re
-from collections.abc import Mapping
 from typing import Final
 
-from ports.provider import MalformedWebhookError
+from domain.money import EXPONENTS
+from ports.provider import MalformedWebhookError, MoneyRefusal
 
-#: Decimals of the currencies that do not have two (ISO 4217).
-DECIMALS: Final[Mapping[str, int]] = {
-    **dict.fromkeys(
-        (
-            *("BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX"),
-            *("UYI", "VND", "VUV", "XAF", "XOF", "XPF"),
-        ),
-        0,
-    ),
-    **dict.fromkeys(("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"), 3),
-    **dict.fromkeys(("CLF", "UYW"), 4),
-}
-_DEFAULT_DECIMALS: Final = 2
-#: Up to twelve digits: far above any payment, far below a bigint in minor units.
-_DECIMAL: Final = re.compile(r"\A(0|[1-9][0-9]{0,11})(?:\.([0-9]{1,4}))?\Z")
+#: Far above any payment, far below a bigint in minor units.
+_WHOLE_DIGITS: Final = 12
+_DECIMAL: Final = re.compile(rf"\A(0|[1-9][0-9]{{0,{_WHOLE_DIGITS - 1}}})(?:\.([0-9]{{1,4}}))?\Z")
 
 
 def minor_units(text: str, currency: str) -> int:
     """Returns ``12.34`` EUR as 1234.
 
-    Raises MalformedWebhookError, also for fractions of a minor unit.
+    Raises MalformedWebhookError, also for fractions of a minor unit, and for a currency of which
+    ISO 4217 has no decimals: to guess them would be to guess the amount.
     """
-    decimals = DECIMALS.get(currency, _DEFAULT_DECIMALS)
+    decimals = EXPONENTS.get(currency)
+    if decimals is None:
+        raise MalformedWebhookError("an amount is in no currency of ISO 4217")
     found = _DECIMAL.match(text)
     if found is None:
         raise MalformedWebhookError("an amount is not a decimal number")
@@ -41,9 +32,25 @@ def minor_units(text: str, currency: str) -> int:
 
 
 def decimal(amount: int, currency: str) -> str:
-    """Returns 1234 minor units of EUR as ``12.34``."""
-    decimals = DECIMALS.get(currency, _DEFAULT_DECIMALS)
+    """Returns 1234 minor units of EUR as ``12.34``. Raises KeyError for an unknown currency."""
+    decimals = EXPONENTS[currency]
     if decimals == 0:
         return str(amount)
     whole, fraction = divmod(amount, 10**decimals)
     return f"{whole}.{fraction:0{decimals}d}"
+
+
+class ExamplePayMoney:
+    """The ``MoneyRules`` of ExamplePay: any currency of ISO 4217, and twelve digits of it."""
+
+    name = "examplepay"
+
+    def refuses(self, amount: int, currency: str) -> MoneyRefusal | None:
+        """See ``MoneyRules.refuses``."""
+        decimals = EXPONENTS.get(currency)
+        if decimals is None:
+            return MoneyRefusal("currency", "Use a currency of ISO 4217")
+        most = 10 ** (_WHOLE_DIGITS + decimals) - 1
+        if amount > most:
+            return MoneyRefusal("amount", f"Send at most {most}: ExamplePay's maximum")
+        return None

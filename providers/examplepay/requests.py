@@ -6,12 +6,12 @@ from typing import Any, Final, assert_never
 from urllib.parse import quote
 
 from domain.call_key import Operation
-from domain.calls import ProviderCall, amount_of
+from domain.calls import ProviderCall, amount_of, capture_method_of, currency_of
 from domain.status import CancelCause
 from providers.examplepay.money import decimal
 from providers.examplepay.translate import REFUND_REASON, VOID_REASON
 
-CAPTURE: Final[Mapping[str | None, str]] = {"automatic": "at_once", "manual": "on_request"}
+CAPTURE: Final[Mapping[str, str]] = {"automatic": "at_once", "manual": "on_request"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ def _create(call: ProviderCall) -> dict[str, Any]:
     return {
         "amount": _money(call),
         "instrument": call.payment_method,
-        "capture": CAPTURE.get(call.capture_method),
+        "capture": CAPTURE[capture_method_of(call)],
         "return_to": call.return_url,
         "note": call.description,
         "tags": dict(call.metadata) or None,
@@ -73,9 +73,8 @@ def _refund(call: ProviderCall) -> dict[str, Any]:
 
 
 def _money(call: ProviderCall) -> dict[str, str]:
-    if call.currency is None:
-        raise ValueError(f"call {call.key} has no currency; a {call.operation} always names one")
-    return {"value": decimal(amount_of(call), call.currency), "currency": call.currency}
+    currency = currency_of(call)
+    return {"value": decimal(amount_of(call), currency), "currency": currency}
 
 
 def _request(path: str, body: Mapping[str, Any]) -> Request:

@@ -50,14 +50,15 @@ class Payment(msgspec.Struct):
     id: Name
     state: str
     amount: Money
+    captured: str
     changed_at: Time
     merchant: str | None = None
     trial: bool | None = None
-    captured: str = "0"
     reference: str | None = None
     attempts: list[Attempt] = []
     customer_step: CustomerStep | None = None
-    void_reason: str | None = None
+    #: The operation key of the request that voided it, if one did.
+    void_key: str | None = None
 
 
 class Refund(msgspec.Struct):
@@ -87,8 +88,8 @@ class Chargeback(msgspec.Struct):
     state: str
     payment: Name
     amount: Money
+    moves: list[Move]
     reason: str | None = None
-    moves: list[Move] = []
 
 
 class Event(msgspec.Struct):
@@ -104,6 +105,12 @@ class Event(msgspec.Struct):
     subject: msgspec.Raw
 
 
+class Occurred(msgspec.Struct):
+    """When an event happened, of which nothing else may be readable."""
+
+    occurred_at: Time
+
+
 class RoutingSubject(msgspec.Struct):
     """What routing reads of any subject. The fields are of any type, so that none is refused."""
 
@@ -111,6 +118,7 @@ class RoutingSubject(msgspec.Struct):
     payment: Any = None
     reference: Any = None
     payment_reference: Any = None
+    void_key: Any = None
 
 
 class CreatedObject(msgspec.Struct):
@@ -131,9 +139,10 @@ class Found(msgspec.Struct):
     """One object that was found by its reference."""
 
     id: Name
+    #: Required: without it, a refund that was made could be taken for another and made again.
+    amount: Money
     reference: str | None = None
     payment: str | None = None
-    amount: Money | None = None
     #: Of a payment. The first one is the create's own.
     attempts: list[Attempt] = []
 
@@ -142,6 +151,22 @@ class FoundList(msgspec.Struct):
     """The objects with one reference."""
 
     items: list[Found]
+
+
+class Part(msgspec.Struct):
+    """What an event needs of a fetched refund or chargeback."""
+
+    id: Name
+    changed_at: Time
+    merchant: Name
+    trial: bool
+
+
+class PartPage(msgspec.Struct):
+    """Refunds or chargebacks, oldest first; ``more`` are newer than the last one."""
+
+    items: list[msgspec.Raw]
+    more: bool
 
 
 class EventPage(msgspec.Struct):

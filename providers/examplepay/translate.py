@@ -16,10 +16,24 @@ from domain.inputs import (
     RefundFact,
     Unmodelled,
 )
-from domain.status import CancelCause, DisputeStatus, ProviderStatus, RefundStatus
+from domain.status import (
+    CancelCause,
+    DisputeStatus,
+    MovementKind,
+    ProviderStatus,
+    RefundStatus,
+)
 from ports.provider import Account
 from providers.examplepay.money import minor_units
-from providers.examplepay.shapes import Attempt, Chargeback, Event, Payment, Reason, Refund
+from providers.examplepay.shapes import (
+    Attempt,
+    Chargeback,
+    Event,
+    Move,
+    Payment,
+    Reason,
+    Refund,
+)
 from schemas.identity import is_refund_id, provider_made_id
 
 NAME: Final = "examplepay"
@@ -50,7 +64,7 @@ CHARGEBACK_STATUS: Final[Mapping[str, DisputeStatus]] = {
     "upheld": DisputeStatus.LOST,
     "overturned": DisputeStatus.WON,
 }
-#: The void_reason that we send, so that the event itself has the cause of the cancel.
+#: The void_reason that we send, for people. Anybody can choose it, so we never read it.
 VOID_REASON: Final[Mapping[CancelCause, str]] = {
     CancelCause.ATTEMPTS_EXHAUSTED: "tries_used_up",
     CancelCause.REQUESTED: "merchant_wish",
@@ -61,7 +75,6 @@ REFUND_REASON: Final[Mapping[str, str]] = {
     "fraudulent": "fraud",
     "requested_by_customer": "customer_wish",
 }
-_CANCEL_CAUSE: Final = {reason: cause for cause, reason in VOID_REASON.items()}
 _ASKED_REASON: Final = {theirs: ours for ours, theirs in REFUND_REASON.items()}
 
 
@@ -99,9 +112,8 @@ def _payment(event: Event) -> Fact:
         attempt_ref=attempt.id if attempt is not None else None,
         failure=_declined(attempt) if attempt is not None else None,
         action_url=payment.customer_step.url if payment.customer_step is not None else None,
-        cancel_cause=_CANCEL_CAUSE.get(payment.void_reason or "", CancelCause.PROVIDER)
-        if canceled
-        else None,
+        caused_by=payment.void_key if canceled else None,
+        names_cause=canceled,
     )
 
 
@@ -142,14 +154,16 @@ def _chargeback(event: Event) -> Fact:
         amount=minor_units(chargeback.amount.value, currency),
         currency=currency,
         reason=chargeback.reason,
-        movements=tuple(
-            Movement(
-                move.id,
-                minor_units(move.value, currency) * (1 if move.direction == "taken" else -1),
-            )
-            for move in chargeback.moves
-        ),
+        movements=tuple(_movement(move, currency) for move in chargeback.moves),
     )
+
+
+def _movement(move: Move, currency: str) -> Movement:
+    """Returns the movement; ExamplePay moves money in the currency of the chargeback."""
+    amount = minor_units(move.value, currency)
+    if move.direction == "taken":
+        return Movement(move.id, amount, currency, MovementKind.WITHDRAWN)
+    return Movement(move.id, -amount, currency, MovementKind.REINSTATED)
 
 
 def _unknown_status(event: Event, state: str) -> Unmodelled:
@@ -168,6 +182,11 @@ TRANSLATORS: Final[Mapping[str, Callable[[Event], Fact]]] = {
 def subject_kind(event: Event) -> str:
     """Returns the kind of an event's subject: ``payment`` of ``payment/paid``."""
     return event.name.partition("/")[0]
+
+
+def is_about_payment(event: Event) -> bool:
+    """Whether an event is about a payment itself, in whatever form or state."""
+    return subject_kind(event) == "payment"
 
 
 def translate(event: Event, account: Account | None) -> Fact:

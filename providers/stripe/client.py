@@ -1,62 +1,50 @@
 """The client of Stripe's API, on Stripe's package: calls, look-ups and undelivered events."""
 
 import asyncio
-import hashlib
-import json
-import re
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
+from collections.abc import AsyncIterator, Mapping, Sequence
+from datetime import datetime
+from time import monotonic
 from typing import Any, Final
 
 import stripe
 
-from domain.call_key import Operation, is_key_of
-from domain.calls import ProviderCall
+from domain.call_key import Operation
+from domain.calls import ProviderCall, currency_of
 from ports.provider import (
     Acknowledged,
     CallOutcome,
     FetchedEvent,
-    MalformedWebhookError,
     ProviderUnavailableError,
+    RateLimitedError,
+    Refused,
     Unknown,
 )
-from providers.stripe.outcomes import MISSING, outcome_of_error, outcome_of_state
-from providers.stripe.requests import request_for
-from providers.stripe.translate import PAYMENT_ID_KEY, REFUND_ID_KEY
-from providers.stripe.webhooks import read
+from ports.rate_budget import UNLIMITED, RequestBudget
+from providers.stripe.access.asking import asking
+from providers.stripe.access.fetched import (
+    PARTS,
+    Answered,
+    MissingError,
+    RefusedError,
+    answered,
+    fetched,
+    listed,
+    retrieved,
+)
+from providers.stripe.access.look_ups import LookUps
+from providers.stripe.currencies import charge_refusal, part_refusal
+from providers.stripe.outcomes import (
+    MISSING,
+    outcome_of_error,
+)
+from providers.stripe.requests import frozen, request_for, thawed
+from providers.stripe.translate import LISTED_TYPES, RETRIEVED
 from schemas.settings import StripeSettings
 
-#: How much Stripe's clock and ours may differ in a search by creation time.
-CLOCK_SKEW: Final = timedelta(minutes=10)
 PAGE: Final = 100
-#: Objects that a reason names.
-SHOWN: Final = 3
-#: Events of a confirm after which the payment intent may need another payment method.
-ATTEMPT_EVENTS: Final = ("payment_intent.payment_failed", "payment_intent.requires_action")
-#: The event that says which call created a payment intent.
-CREATED_EVENT: Final = "payment_intent.created"
-#: The other events of a create, for when Stripe never generated that one.
-CREATE_EVENTS: Final = (
-    *ATTEMPT_EVENTS,
-    "payment_intent.amount_capturable_updated",
-    "payment_intent.processing",
-    "payment_intent.succeeded",
-)
-
-
-#: Secret and restricted keys contain their mode: ``sk_live_...``, ``rk_test_...``.
-_KEY_MODE: Final = re.compile(r"\A[a-z]+_(live|test)_")
-
-
-def is_live_key(api_key: str) -> bool | None:
-    """Returns whether the key is of live mode, or None if it does not contain its mode."""
-    found = _KEY_MODE.match(api_key)
-    return found[1] == "live" if found is not None else None
-
-
-class _MissingError(ProviderUnavailableError):
-    """The requested object or event does not exist."""
+#: A search for the oldest event makes some thirty requests; a rate limit must not end it.
+SEARCH_TRIES: Final = 3
+SEARCH_PAUSE_S: Final = 1.0
 
 
 class StripeApi:
@@ -64,157 +52,147 @@ class StripeApi:
 
     name = "stripe"
 
-    def __init__(self, settings: StripeSettings, http: stripe.HTTPClient | None = None) -> None:
+    def __init__(
+        self,
+        settings: StripeSettings,
+        address: str,
+        http: stripe.HTTPClient | None = None,
+        budget: RequestBudget = UNLIMITED,
+        *,
+        is_live: bool,
+    ) -> None:
+        self._budget = budget
+        self._is_live = is_live
+        self._look_ups = LookUps(self._get)
         self._deadline_s = settings.stripe_timeout_s
         self._http = http or stripe.HTTPXClient(timeout=settings.stripe_timeout_s)
         self._client = stripe.StripeClient(
             settings.stripe_api_key.get_secret_value(),
-            base_addresses={"api": settings.stripe_api_base},
+            base_addresses={"api": address},
             max_network_retries=0,
             http_client=self._http,
         )
 
-    async def call(self, call: ProviderCall, key: str) -> CallOutcome:
+    def prepare(self, call: ProviderCall) -> bytes | Refused:
+        """See ``ProviderClient.prepare``. Path, parameters, and the API version of this release."""
+        return _impossible_amount(call) or frozen(request_for(call))
+
+    async def call(self, call: ProviderCall, key: str, request: bytes | None = None) -> CallOutcome:
         """See ``ProviderClient.call``."""
-        request = request_for(call)
+        kept = request or self.prepare(call)
+        if isinstance(kept, Refused):
+            return kept
+        path, params, version = thawed(kept)
         try:
-            async with asyncio.timeout(self._deadline_s):
+            async with asking(self._budget, writes=True), asyncio.timeout(self._deadline_s):
                 data, _ = await self._send(
-                    "post", request.path, **request.params, idempotency_key=key
+                    "post", path, **params, idempotency_key=key, stripe_version=version
                 )
         except TimeoutError:
             return Unknown(f"no response within {self._deadline_s} s")
-        except stripe.StripeError as error:
+        except (stripe.StripeError, RateLimitedError) as error:
             return outcome_of_error(call, error)
         return Acknowledged(str(data["id"]))
 
-    async def look_up(self, call: ProviderCall, first_tried_at: datetime) -> CallOutcome | None:
+    async def look_up(
+        self,
+        call: ProviderCall,
+        first_tried_at: datetime,
+        last_tried_at: datetime | None = None,
+    ) -> CallOutcome | None:
         """See ``ProviderClient.look_up``."""
-        match call.operation:
-            case Operation.CREATE:
-                return await self._find_created(call, first_tried_at)
-            case Operation.REFUND:
-                return await self._find_refund(call, first_tried_at)
-            case _:
-                intent, _ = await self._get(f"/v1/payment_intents/{call.object_id}")
-                found = outcome_of_state(call, str(intent["status"]), str(intent["id"]))
-        if found is None and call.operation is Operation.CONFIRM:
-            return await self._find_ended_attempt(call, first_tried_at)
-        return found
-
-    async def _find_created(
-        self, call: ProviderCall, first_tried_at: datetime
-    ) -> CallOutcome | None:
-        """Finds the payment intent that this call created, by an event that names the call.
-
-        Our ID alone proves nothing: anybody with access can write it on another intent. An intent
-        whose creation Stripe ascribes to another request is not ours. While there is one with our
-        ID that Stripe ascribes to nobody, the outcome is unknown.
-        """
-        since = {"gte": int((first_tried_at - CLOCK_SKEW).timestamp())}
-        open_ids = {
-            str(item["id"])
-            async for item in self._list("/v1/payment_intents", created=since)
-            if (item.get("metadata") or {}).get(PAYMENT_ID_KEY) == call.payment_id
-        }
-        made = None  # the oldest one, should there be several
-        async for event in self._list("/v1/events", types=(CREATED_EVENT,), created=since):
-            if _is_caused_by(event, call):
-                made = str(event["data"]["object"]["id"])
-            elif not isinstance(event.get("request"), str):  # an old API version has no key there
-                open_ids.discard(str(event["data"]["object"]["id"]))
-        if made is None and open_ids:
-            async for event in self._list("/v1/events", types=CREATE_EVENTS, created=since):
-                if _is_caused_by(event, call):
-                    made = str(event["data"]["object"]["id"])
-        if made is not None:
-            return Acknowledged(made)
-        return _unproved(open_ids) if open_ids else None
-
-    async def _find_refund(
-        self, call: ProviderCall, first_tried_at: datetime
-    ) -> CallOutcome | None:
-        """Finds the refund that this call made, by payment, amount, our ID and age.
-
-        Our ID alone is not enough: anybody with access can write it on another refund. The event of
-        a refund's creation names the call. If Stripe no longer lists it, the oldest refund is ours.
-        """
-        since = int((first_tried_at - CLOCK_SKEW).timestamp())
-        found = [
-            str(item["id"])
-            async for item in self._list("/v1/refunds", payment_intent=call.object_id)
-            if (item.get("metadata") or {}).get(REFUND_ID_KEY) == call.refund_id
-            and item.get("amount") == call.amount
-            and item.get("created", since) >= since
-        ]
-        if not found:
-            return None
-        created = self._list("/v1/events", types=("refund.created",), created={"gte": since})
-        ours = {str(e["data"]["object"]["id"]): _is_caused_by(e, call) async for e in created}
-        oldest_first = reversed([ref for ref in found if ours.get(ref, True)])
-        made = sorted(oldest_first, key=lambda ref: ref not in ours)
-        return Acknowledged(made[0]) if made else None
-
-    async def _find_ended_attempt(
-        self, call: ProviderCall, first_tried_at: datetime
-    ) -> CallOutcome | None:
-        """Finds an attempt that has ended, by an event that names this call.
-
-        The payment intent itself looks as it did before the attempt. A decline names our call. A
-        failed authentication does not, but the request to authenticate before it does.
-        """
-        since = int((first_tried_at - CLOCK_SKEW).timestamp())
-        events = self._list("/v1/events", types=ATTEMPT_EVENTS, created={"gte": since})
-        async for event in events:
-            if _is_caused_by(event, call):
-                return Acknowledged(str(call.object_id))
-        return None
+        return await self._look_ups.outcome(call, first_tried_at, last_tried_at)
 
     async def retrieve(self, object_id: str) -> FetchedEvent:
         """See ``ProviderClient.retrieve``.
 
-        The event's ID is a digest of the object's content, so an unchanged object gives the same
-        event. Its time is Stripe's, from the Date header of the response.
+        Its time is the request's, by Stripe's clock: what changed while the answer was on its way
+        is later.
         """
-        intent, headers = await self._get(f"/v1/payment_intents/{object_id}")
-        content = json.dumps(intent, sort_keys=True, separators=(",", ":")).encode()
-        date = headers.get("Date") or headers.get("date")
-        at = parsedate_to_datetime(date) if date else datetime.now(UTC)
-        event = {
-            "id": f"{object_id}.{hashlib.sha256(content).hexdigest()[:24]}",
-            "object": "event",
-            "type": "payment_intent.retrieved",
-            "created": int(at.timestamp()),
-            "livemode": intent.get("livemode"),
-            "data": {"object": intent},
-            "request": None,
-        }
-        return _fetched(event)
+        intent, when = await self._get(f"/v1/payment_intents/{object_id}")
+        event = retrieved(RETRIEVED, intent, when.asked_at, is_live=self._is_live)
+        return fetched(event)
 
-    async def events_after(self, cursor: str | None) -> AsyncIterator[Sequence[FetchedEvent]]:
-        """See ``ProviderClient.events_after``. Without a cursor it yields all that Stripe lists.
+    def parts_of(self, object_id: str) -> AsyncIterator[Sequence[FetchedEvent]]:
+        """See ``ProviderClient.parts_of``. It makes a request for each kind of part."""
+        return self._parts(payment_intent=object_id)
 
-        So it does if Stripe no longer lists the cursor's event, after 30 days or because test data
-        was deleted. The processor drops duplicates.
+    def parts_since(self, at: datetime) -> AsyncIterator[Sequence[FetchedEvent]]:
+        """See ``ProviderClient.parts_since``. It makes a request for a hundred parts."""
+        return self._parts(created={"gte": int(at.timestamp())})
+
+    async def _parts(self, **params: Any) -> AsyncIterator[Sequence[FetchedEvent]]:
+        for path, kind in PARTS.items():
+            async for page, when in self._pages(path, **params):
+                at, is_live = when.asked_at, self._is_live
+                yield [listed(retrieved(kind, each, at, is_live=is_live)) for each in page]
+
+    async def events_after(
+        self, cursor: str | None, since: datetime | None = None
+    ) -> AsyncIterator[Sequence[FetchedEvent]]:
+        """See ``ProviderClient.events_after``.
+
+        Only types with an effect on a payment are asked for, because an account has others' too.
+
+        Stripe refuses a cursor that it no longer lists, after 30 days or because test data was
+        deleted. The processor drops duplicates. It holds one page at a time: an account that has
+        been in use lists millions of events.
         """
         page = await self._page_after(cursor) if cursor is not None else None
         if page is None:
-            events = [event async for event in self._list("/v1/events")]
-            if not events:
-                return
-            yield [_fetched(event) for event in reversed(events)]
-            page = await self._page_after(events[0]["id"])
+            page = await self._oldest_page(since)
         while page is not None and page["data"]:
-            yield [_fetched(event) for event in reversed(page["data"])]
+            yield [listed(event) for event in reversed(page["data"])]
             if not page["has_more"]:
                 return
             page = await self._page_after(page["data"][0]["id"])
 
+    async def _oldest_page(self, since: datetime | None) -> dict[str, Any]:
+        """Returns the oldest events of the list, from this time on, newest first.
+
+        Stripe lists the newest first. Where these are more than a page, their first seconds are
+        searched for, by halving the time. No time of an event is trusted for it: one may be wrong.
+        """
+        earliest = int(since.timestamp()) if since is not None else 0
+        page = await self._page_between(earliest, None)
+        if not page["has_more"]:
+            return page | {"has_more": bool(page["data"])}
+        latest = int(page["data"][-1]["created"])  # what is not on this page is not newer
+        while earliest < latest:
+            middle = (earliest + latest) // 2
+            page = await self._page_between(earliest, middle)
+            if not page["data"]:
+                earliest = middle + 1
+            elif page["has_more"]:
+                latest = int(page["data"][-1]["created"])
+            else:
+                return page | {"has_more": True}
+        created = {"gte": earliest, "lte": earliest}  # a second may have more than a page
+        events = self._list("/v1/events", types=LISTED_TYPES, created=created)
+        return {"data": [event async for event in events], "has_more": True}
+
+    async def _page_between(self, earliest: int, until: int | None) -> dict[str, Any]:
+        """Returns the newest events between two seconds. Tries again if Stripe is not available."""
+        created = {name: at for name, at in (("gte", earliest), ("lte", until)) if at}
+        params = {"created": created} if created else {}
+        for tries_left in reversed(range(SEARCH_TRIES)):
+            try:
+                page, _ = await self._get("/v1/events", limit=PAGE, types=LISTED_TYPES, **params)
+            except ProviderUnavailableError:
+                if not tries_left:
+                    raise
+                await asyncio.sleep(SEARCH_PAUSE_S)
+            else:
+                return page
+        raise AssertionError  # the last try returns or raises
+
     async def _page_after(self, cursor: str) -> dict[str, Any] | None:
-        """Returns the next events after this one, newest first, or None if it is not listed."""
+        """Returns the next events after this one, newest first, or None if Stripe refuses it."""
         try:
-            page, _ = await self._get("/v1/events", limit=PAGE, ending_before=cursor)
-        except _MissingError:
+            page, _ = await self._get(
+                "/v1/events", limit=PAGE, types=LISTED_TYPES, ending_before=cursor
+            )
+        except RefusedError:
             return None
         return page
 
@@ -224,22 +202,36 @@ class StripeApi:
 
     async def _list(self, path: str, **params: Any) -> AsyncIterator[dict[str, Any]]:
         """Yields every object of a list, newest first. Raises ProviderUnavailableError."""
+        async for page, _ in self._pages(path, **params):
+            for item in page:
+                yield item
+
+    async def _pages(
+        self, path: str, **params: Any
+    ) -> AsyncIterator[tuple[list[dict[str, Any]], Answered]]:
+        """Yields the pages of a list that have any object, newest first."""
         after: dict[str, Any] = {}
         while True:
-            page, _ = await self._get(path, limit=PAGE, **params, **after)
-            for item in page["data"]:
-                yield item
+            page, when = await self._get(path, limit=PAGE, **params, **after)
+            if page["data"]:
+                yield page["data"], when
             if not page["has_more"]:
                 return
             after = {"starting_after": page["data"][-1]["id"]}
 
-    async def _get(self, path: str, **params: Any) -> tuple[dict[str, Any], Mapping[str, str]]:
+    async def _get(self, path: str, **params: Any) -> tuple[dict[str, Any], Answered]:
         try:
-            async with asyncio.timeout(self._deadline_s):
-                return await self._send("get", path, **params)
+            async with asking(self._budget, writes=False), asyncio.timeout(self._deadline_s):
+                asked_at = monotonic()
+                data, headers = await self._send("get", path, **params)
+                return data, answered(headers, monotonic() - asked_at)
         except (stripe.StripeError, TimeoutError) as error:
             code = error.code if isinstance(error, stripe.StripeError) else None
-            kind = _MissingError if code == MISSING else ProviderUnavailableError
+            if code == MISSING:
+                kind: type[ProviderUnavailableError] = MissingError
+            else:
+                is_refused = isinstance(error, stripe.InvalidRequestError)
+                kind = RefusedError if is_refused else ProviderUnavailableError
             raise kind(f"GET {path}: {type(error).__name__}, {code or 'no code'}") from error
 
     async def _send(
@@ -258,26 +250,13 @@ class StripeApi:
         return data, response.headers
 
 
-def _fetched(event: Mapping[str, Any]) -> FetchedEvent:
-    body = json.dumps(event, separators=(",", ":")).encode()
-    try:
-        return FetchedEvent(read(body), body)
-    except MalformedWebhookError as error:
-        raise ProviderUnavailableError(f"the fetched event is malformed: {error}") from error
+def _impossible_amount(call: ProviderCall) -> Refused | None:
+    """Returns the refusal of a call with an amount that Stripe can't have; it is not even asked.
 
-
-def _is_caused_by(event: Mapping[str, Any], call: ProviderCall) -> bool:
-    """Returns whether an event names this call's key, of any generation, as its cause."""
-    request = event.get("request")
-    key = request.get("idempotency_key") if isinstance(request, dict) else None
-    return is_key_of(str(key), call.key)
-
-
-def _unproved(object_ids: Collection[str]) -> Unknown:
-    """Returns the outcome of a create if these intents have our ID, but nothing proves them."""
-    shown = ", ".join(sorted(object_ids)[:SHOWN])
-    return Unknown(
-        f"{len(object_ids)} payment intents have our payment ID, and no event says which call "
-        f"created them: {shown}",
-        is_available=True,
-    )
+    The ingress refuses such a payment. It does not know the currency of a capture or refund.
+    """
+    if call.amount is None:
+        return None
+    rule = charge_refusal if call.operation is Operation.CREATE else part_refusal
+    broken = rule(call.amount, currency_of(call))
+    return Refused("amount_impossible", broken.rule) if broken is not None else None

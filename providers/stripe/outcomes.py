@@ -6,35 +6,79 @@ exists, and a webhook reports what happened. A wrong API key, or one of another 
 none of our objects, refuses no payment: an operator has to correct it.
 """
 
-from typing import Any
+from collections.abc import Collection, Mapping
+from typing import Any, Final
 
 import stripe
 
-from domain.call_key import Operation
-from domain.calls import ProviderCall
-from ports.provider import Acknowledged, CallOutcome, NotNow, Refused, Unknown
+from domain.call_key import Operation, is_key_of
+from domain.calls import ProviderCall, is_last_cancel
+from ports.provider import (
+    Acknowledged,
+    CallOutcome,
+    NotNow,
+    NotSent,
+    RateLimitedError,
+    Refused,
+    Unknown,
+)
 
 _SERVER_ERROR = 500
 _NOT_FOUND = 404
 MISSING = "resource_missing"
 _UNEXPECTED_STATE = "payment_intent_unexpected_state"
+#: Objects that an error names at most.
+_SHOWN: Final = 3
+#: What a 429 names that is about one object and not about the account's rate: as the error's code,
+#: or as the reason in its header. Another request holds the object, or it was changed too often.
+ABOUT_ONE_OBJECT: Final = frozenset({"lock_timeout", "resource-specific"})
 #: A longer Retry-After is cut to this.
 RETRY_AFTER_MAX_S = 86_400.0
 
 
-def outcome_of_error(call: ProviderCall, error: stripe.StripeError) -> CallOutcome:
+def outcome_of_error(
+    call: ProviderCall, error: stripe.StripeError | RateLimitedError
+) -> CallOutcome:
     """Returns the outcome of a call that failed with an error of Stripe or without a response."""
+    if isinstance(error, RateLimitedError):
+        return NotSent(str(error), error.retry_after_s)
     if isinstance(error, stripe.CardError):
         return _declined(call, error)
     if isinstance(error, stripe.InvalidRequestError) and not _is_wrong_account(error):
         return _invalid(call, error)
-    headers = {name.lower(): value for name, value in (error.headers or {}).items()}
-    replayed = headers.get("idempotent-replayed") == "true"
+    replayed = _header(error, "idempotent-replayed") == "true"
     return Unknown(
         f"{type(error).__name__} (HTTP {error.http_status}, {error.code or 'no code'})",
-        retry_after_s=_seconds(headers.get("retry-after")),
-        repeats=replayed and (error.http_status or 0) >= _SERVER_ERROR,
+        retry_after_s=retry_after_of(error),
+        # under a key that was used for another request, only a look-up shows what happened
+        repeats=(replayed and (error.http_status or 0) >= _SERVER_ERROR)
+        or isinstance(error, stripe.IdempotencyError),
+        is_available=isinstance(error, stripe.RateLimitError),
     )
+
+
+def is_rate_limit(error: stripe.StripeError) -> bool:
+    """Returns whether Stripe refused a request because the account makes too many."""
+    named = {_code_in(error), _header(error, "stripe-rate-limited-reason")}
+    return isinstance(error, stripe.RateLimitError) and not named & ABOUT_ONE_OBJECT
+
+
+def retry_after_of(error: stripe.StripeError) -> float | None:
+    """Returns the seconds for which Stripe wants to be left alone, if it says so."""
+    return _seconds(_header(error, "retry-after"))
+
+
+def _header(error: stripe.StripeError, name: str) -> str | None:
+    headers = {each.lower(): value for each, value in (error.headers or {}).items()}
+    return headers.get(name)
+
+
+def _code_in(error: stripe.StripeError) -> str | None:
+    """Returns the error's code; the package leaves it out of a rate limit's."""
+    body = error.json_body
+    inner = body.get("error") if isinstance(body, dict) else None
+    code = inner.get("code") if isinstance(inner, dict) else None
+    return code if isinstance(code, str) else None
 
 
 def _seconds(value: str | None) -> float | None:
@@ -83,8 +127,12 @@ def _invalid(call: ProviderCall, error: stripe.InvalidRequestError) -> CallOutco
 def outcome_of_state(call: ProviderCall, status: str, object_id: str) -> CallOutcome | None:
     """Returns a call's outcome by the object's state, or None if the call has not happened."""
     match call.operation, status:
-        case Operation.CANCEL, "canceled" | "succeeded":
-            return Acknowledged(object_id)  # final either way; the facts have the result
+        case Operation.CANCEL, "succeeded":
+            return Refused("already_captured", "The payment was captured before.")
+        case Operation.CANCEL, "canceled" if is_last_cancel(call):
+            return Refused("already_final", "The payment intent was cancelled before.")
+        case Operation.CANCEL, "canceled":
+            return Acknowledged(object_id)  # as the client asked, by anybody
         case Operation.CAPTURE, "succeeded":
             return Acknowledged(object_id)
         case Operation.CAPTURE, "canceled":
@@ -97,3 +145,25 @@ def outcome_of_state(call: ProviderCall, status: str, object_id: str) -> CallOut
         case Operation.CONFIRM, "canceled":
             return Refused("canceled", "The payment is cancelled at the provider.")
     return None
+
+
+def is_caused_by(event: Mapping[str, Any], call: ProviderCall) -> bool:
+    """Returns whether an event names this call's key, of any generation, as its cause."""
+    request = event.get("request")
+    key = request.get("idempotency_key") if isinstance(request, dict) else None
+    return is_key_of(str(key), call.key)
+
+
+def may_name_key(event: Mapping[str, Any]) -> bool:
+    """Returns whether an event could name a call's key; one of an old API version can't."""
+    return not isinstance(event.get("request"), str)
+
+
+def unproved(object_ids: Collection[str]) -> Unknown:
+    """Returns the outcome of a create if these intents have our ID, but nothing proves them."""
+    shown = ", ".join(sorted(object_ids)[:_SHOWN])
+    return Unknown(
+        f"{len(object_ids)} payment intents have our payment ID, and no event says which call "
+        f"created them: {shown}",
+        is_available=True,
+    )

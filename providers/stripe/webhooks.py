@@ -2,17 +2,26 @@
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Final
 
 import msgspec
 import stripe
 from pydantic import SecretStr
 
-from ports.provider import Account, MalformedWebhookError, SignatureError, Translated, Webhook
-from ports.texts import without_content
+from ports.provider import (
+    Account,
+    MalformedObjectError,
+    MalformedWebhookError,
+    SignatureError,
+    Translated,
+    Webhook,
+    named_payment,
+)
+from ports.texts import decoded, without_content
+from providers.stripe.secrets_in_bodies import without_client_secrets
 from providers.stripe.shapes import NAME_PATTERN, Event, RoutingObject
-from providers.stripe.translate import PAYMENT_ID_KEY, translate
+from providers.stripe.translate import PAYMENT_ID_KEY, is_about_payment, translate
 
 _EVENT: Final = msgspec.json.Decoder(Event)
 _ROUTING: Final = msgspec.json.Decoder(RoutingObject)
@@ -49,6 +58,10 @@ class StripeWebhooks:
             f"the {SIGNATURE_HEADER} header has no valid signature by a configured secret"
         )
 
+    def without_secrets(self, body: bytes) -> bytes:
+        """See ``WebhookReader.without_secrets``."""
+        return without_client_secrets(body)
+
 
 class StripeTranslator:
     """A ``Translator`` of the events of one account."""
@@ -61,10 +74,25 @@ class StripeTranslator:
     def translate(self, body: bytes) -> Translated:
         """See ``Translator.translate``."""
         try:
-            event = _EVENT.decode(body)
-            return Translated(event.type, translate(event, self._account))
+            return decoded(self._translate, body)
         except _DECODE_ERRORS as error:
-            raise MalformedWebhookError(f"not a Stripe event: {without_content(error)}") from error
+            raise _malformed(body, without_content(error)) from error
+        except MalformedWebhookError as error:
+            raise _malformed(body, str(error)) from error
+
+    def _translate(self, body: bytes) -> Translated:
+        event = _EVENT.decode(body)
+        return Translated(event.type, translate(event, self._account), is_about_payment(event))
+
+
+def _malformed(body: bytes, why: str) -> MalformedWebhookError:
+    """Returns the error of a body that can't be translated; it names the event if it is one."""
+    try:
+        event = decoded(_EVENT.decode, body)
+    except _DECODE_ERRORS:
+        return MalformedWebhookError(f"not a Stripe event: {why}")
+    why = f"its object can't be decoded: {why}"
+    return MalformedObjectError(why, event.type, is_payment=is_about_payment(event))
 
 
 def _time_of(header: str) -> int:
@@ -93,17 +121,30 @@ def _is_signed(body: bytes, header: str, secret: str) -> bool:
 def read(body: bytes) -> Webhook:
     """Returns what routing needs of an event. Raises MalformedWebhookError."""
     try:
-        event = _EVENT.decode(body)
-        about = _ROUTING.decode(event.data.object)
+        return decoded(_read, body)
     except _DECODE_ERRORS as error:
         raise MalformedWebhookError(f"not a Stripe event: {without_content(error)}") from error
+
+
+def _read(body: bytes) -> Webhook:
+    event = _EVENT.decode(body)
+    about = _ROUTING.decode(event.data.object)
     metadata = about.metadata if isinstance(about.metadata, dict) else {}
     return Webhook(
         event_id=event.id,
-        object_id=_name(about.payment_intent) or _name(about.id),
-        payment_id=_name(metadata.get(PAYMENT_ID_KEY)),
+        object_id=name_or_none(about.payment_intent) or name_or_none(about.id),
+        payment_id=named_payment(event.key, name_or_none(metadata.get(PAYMENT_ID_KEY))),
     )
 
 
-def _name(value: Any) -> str | None:
+def name_or_none(value: Any) -> str | None:
+    """Returns the value if it can be an ID of Stripe."""
     return value if isinstance(value, str) and _NAME.match(value) else None
+
+
+def time_or_none(value: Any) -> datetime | None:
+    """Returns the value, in seconds, as a time if it can be one."""
+    try:
+        return datetime.fromtimestamp(value, UTC)
+    except (TypeError, ValueError, OverflowError, OSError):
+        return None

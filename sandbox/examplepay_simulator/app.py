@@ -59,11 +59,12 @@ class _Api:
             self._post("/payments", lambda _, body, key: store.create(body, key)),
             self._post("/payments/{id}/attempts", store.attempt),
             self._post("/payments/{id}/capture", lambda id_, body, _: store.capture(id_, body)),
-            self._post("/payments/{id}/void", lambda id_, body, _: store.void(id_, body)),
+            self._post("/payments/{id}/void", store.void),
             self._post("/refunds", lambda _, body, __: store.refund(body, requested=True)),
             self._get("/payments/{id}", lambda r: store.get("payment", r.path_params["id"])),
             self._get("/payments", lambda r: self._listed("payment", r)),
             self._get("/refunds", lambda r: self._listed("refund", r)),
+            self._get("/chargebacks", lambda r: self._listed("chargeback", r)),
             self._get("/events", self._events),
         ]
 
@@ -102,11 +103,24 @@ class _Api:
         return checked
 
     def _listed(self, kind: str, request: Request) -> Json:
-        return {"items": self._store.with_reference(kind, request.query_params["reference"])}
+        """All objects with a reference, or a page of those of a payment or since a time."""
+        asked = request.query_params
+        if "reference" in asked:
+            return {"items": self._store.with_reference(kind, asked["reference"])}
+        since = datetime.fromisoformat(asked["since"]) if "since" in asked else None
+        found = self._store.of(kind, asked.get("payment"), since)
+        ids = [each["id"] for each in found]
+        start = ids.index(asked["after"]) + 1 if "after" in asked else 0
+        end = start + int(asked["limit"])
+        return {"items": found[start:end], "more": end < len(found)}
 
     def _events(self, request: Request) -> Json:
         events, after = self._store.events, request.query_params.get("after")
+        since = request.query_params.get("since")
+        first = datetime.fromisoformat(since) if since is not None else None
         start = 0
+        if first is not None:
+            events = [e for e in events if datetime.fromisoformat(e["occurred_at"]) >= first]
         if after is not None:
             ids = [event["id"] for event in events]
             if after not in ids:
@@ -129,6 +143,7 @@ def _control(store: Store, webhooks: WebhookDelivery, faults: Faults) -> list[Ro
 
     actions: dict[str, Callable[..., Json]] = {
         "go_on": store.go_on,
+        "capture": lambda payment_id, **body: store.capture(payment_id, body, requested=False),
         "refund": lambda **body: store.refund(body, requested=False),
         "bounce": store.bounce,
         "charge_back": store.charge_back,

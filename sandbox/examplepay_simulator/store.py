@@ -17,8 +17,13 @@ INSTRUMENTS: Final[Mapping[str, str]] = {
 }
 _DECLINE: Final = {"code": "card_refused", "text": "The card's bank said no."}
 _BOUNCE: Final = {"code": "account_closed", "text": "The account is closed."}
-#: Decimal places of the supported currencies that do not have two.
-_PLACES: Final = {"JPY": 0, "KWD": 3}
+#: Decimal places of the currencies that do not have two.
+_PLACES: Final[Mapping[str, int]] = {
+    **dict.fromkeys(("BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG"), 0),
+    **dict.fromkeys(("RWF", "UGX", "UYI", "VND", "VUV", "XAF", "XOF", "XPF"), 0),
+    **dict.fromkeys(("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"), 3),
+    **dict.fromkeys(("CLF", "UYW"), 4),
+}
 _NOTHING_BACK: Final = ("bounced", "dropped")
 
 
@@ -52,6 +57,8 @@ class Store:
     def clear(self) -> None:
         """Removes all objects and events; IDs are not reused."""
         self.objects: dict[str, dict[str, Json]] = {"payment": {}, "refund": {}, "chargeback": {}}
+        #: When each object was made.
+        self.made_at: dict[str, datetime] = {}
         self.events: list[Json] = []
         #: By operation key: the request, the status and the body of the response.
         self.responses: dict[str, tuple[Json, int, Json]] = {}
@@ -67,6 +74,15 @@ class Store:
         """The objects with this reference."""
         return [o for o in self.objects[kind].values() if o["reference"] == reference]
 
+    def of(self, kind: str, payment_id: str | None, since: datetime | None) -> list[Json]:
+        """The objects of a payment, or those made since a time, oldest first."""
+        return [
+            each
+            for each in self.objects[kind].values()
+            if payment_id in (None, each["payment"])
+            and (since is None or self.made_at[each["id"]] >= since)
+        ]
+
     def create(self, body: Json, key: str) -> Json:
         """Creates a payment and its first attempt."""
         _known_instrument(body)
@@ -75,7 +91,8 @@ class Store:
             **self._owner,
             "state": "new", "amount": amount, "captured": "0", "attempts": [],
             "reference": body.get("reference"), "capture": body.get("capture", "at_once"),
-            "customer_step": None, "void_reason": None, "tags": body.get("tags", {}),
+            "customer_step": None, "tags": body.get("tags", {}),
+            "void_reason": None, "void_key": None,
         })  # fmt: skip
         return self.attempt(payment["id"], body, key)
 
@@ -99,18 +116,19 @@ class Store:
             return self._change("payment", payment, "paid", captured=payment["amount"]["value"])
         return self._change("payment", payment, "held" if course == "accepted" else course)
 
-    def capture(self, payment_id: str, body: Json) -> Json:
-        """Captures the authorized amount or a part of it; the rest is released."""
+    def capture(self, payment_id: str, body: Json, *, requested: bool = True) -> Json:
+        """Captures an amount; the rest is released. Only the merchant's desk can capture more."""
         payment = self._in_state(payment_id, "held")
         amount = _money(body) if "amount" in body else payment["amount"]
-        if Decimal(amount["value"]) > Decimal(payment["amount"]["value"]):
+        if requested and Decimal(amount["value"]) > Decimal(payment["amount"]["value"]):
             raise RefusalError(422, "too_much", "More than is authorized.")
         return self._change("payment", payment, "paid", captured=amount["value"])
 
-    def void(self, payment_id: str, body: Json) -> Json:
-        """Voids a payment of which nothing was captured."""
+    def void(self, payment_id: str, body: Json, key: str | None = None) -> Json:
+        """Voids a payment of which nothing was captured; ``key`` is the request's, if any."""
         payment = self._in_state(payment_id, "new", "declined", "awaiting_customer", "held")
-        return self._change("payment", payment, "voided", void_reason=body.get("reason"))
+        why = {"void_reason": body.get("reason"), "void_key": key}
+        return self._change("payment", payment, "voided", **why)
 
     def refund(self, body: Json, *, requested: bool) -> Json:
         """Refunds an amount; with ``requested`` the refund carries the payment's reference."""
@@ -124,6 +142,7 @@ class Store:
         if Decimal(amount["value"]) + given > Decimal(payment["captured"]):
             raise RefusalError(422, "too_much", "More than is left of the captured amount.")
         refund = self._new("refund", {
+            **self._owner,
             "state": "queued", "payment": payment["id"], "amount": amount, "bounce": None,
             "payment_reference": payment["reference"] if requested else None,
             "reference": body.get("reference"), "reason": body.get("reason"),
@@ -139,6 +158,7 @@ class Store:
         payment = self._in_state(payment_id, "paid")
         taken = {"id": self._id("move"), "direction": "taken", "value": payment["captured"]}
         return self._new("chargeback", {
+            **self._owner,
             "state": "opened", "payment": payment_id, "amount": payment["amount"],
             "payment_reference": payment["reference"], "reason": "goods_missing", "moves": [taken],
         })  # fmt: skip
@@ -169,7 +189,9 @@ class Store:
     def _new(self, kind: str, fields: Json) -> Json:
         made = {"id": self._id(kind), **fields}
         self.objects[kind][made["id"]] = made
-        return self._change(kind, made, made["state"])
+        self._change(kind, made, made["state"])
+        self.made_at[made["id"]] = self._last
+        return made
 
     def _change(self, kind: str, changed: Json, state: str, **fields: Any) -> Json:
         # no two changes have the same time, so times alone give the order

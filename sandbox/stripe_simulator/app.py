@@ -17,6 +17,7 @@ from sandbox.stripe_simulator.clock import Clock
 from sandbox.stripe_simulator.control.action_page import action_routes
 from sandbox.stripe_simulator.control.control import control_routes
 from sandbox.stripe_simulator.control.inspection import inspection_routes
+from sandbox.stripe_simulator.control.strangers import strangers_route
 from sandbox.stripe_simulator.events import Journal
 from sandbox.stripe_simulator.faults import FaultSwitch
 from sandbox.stripe_simulator.settings import SimulatorSettings
@@ -69,5 +70,6 @@ def create_app(settings: SimulatorSettings) -> Starlette:
     ]
     routes += control_routes(world, sender, timers)
     routes += inspection_routes(world, sender)
+    routes.append(strangers_route(world))
     routes += action_routes(world, sender)
     return Starlette(routes=routes, lifespan=lifespan)

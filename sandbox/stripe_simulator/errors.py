@@ -75,6 +75,12 @@ class AuthenticationError(ApiError):
     status = 401
 
 
+class PermissionDeniedError(ApiError):
+    """The restricted key lacks the permission for this operation."""
+
+    status = 403
+
+
 class ParameterError(ApiError):
     """A parameter is missing, unknown or malformed."""
 

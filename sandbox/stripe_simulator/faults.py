@@ -5,7 +5,7 @@ A probability of 0 switches a fault off; the default is 0.
 
 import json
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -31,6 +31,13 @@ class Faults(BaseModel):
     delay_s: SecondsRange = (0.1, 2.0)
     drop: Probability = 0.0
     generation_failure: Probability = 0.0
+    # The list of events has it only after later ones.
+    listed_late: Probability = 0.0
+    listed_late_s: SecondsRange = (1.0, 30.0)
+    # The search has an object only so many seconds after it was made.
+    searched_late_s: Hold = 1.0
+    # What becomes of a cursor of a type that is not asked for: Stripe's pages do not say.
+    foreign_cursor: Literal["taken", "refused", "ends the list"] = "taken"
     wrong_signature: Probability = 0.0
     altered_body: Probability = 0.0
 
@@ -77,6 +84,8 @@ PRESETS: dict[str, Faults] = {
         reorder=0.25,
         delay=0.25,
         drop=0.03,
+        listed_late=0.10,
+        searched_late_s=60.0,
         generation_failure=0.02,
         wrong_signature=0.05,
         altered_body=0.05,

@@ -35,6 +35,9 @@ class SimulatorSettings(BaseSettings):
         None, description="Where a browser reaches it, if not at that address."
     )
     api_key: SecretStr = Field(description="The secret API key of its only account.")
+    read_api_key: SecretStr | None = Field(
+        None, description="A restricted key: it reads payment intents and nothing else."
+    )
     webhook_url: HttpUrl | None = Field(None, description="Where webhooks go; needs the secret.")
     webhook_secret: SecretStr | None = Field(None, description="Signs the webhooks; needs the URL.")
     seed: str = Field("0", description="The same seed draws the same IDs and faults.")
@@ -71,7 +74,7 @@ class SimulatorSettings(BaseSettings):
     )
     event_retention_s: Seconds = Field(30.0 * DAY_S, description="Events are listed for this long.")
 
-    @field_validator("api_key", "webhook_secret")
+    @field_validator("api_key", "read_api_key", "webhook_secret")
     @classmethod
     def _is_not_blank(cls, value: SecretStr | None) -> SecretStr | None:
         if value is not None and not value.get_secret_value().strip():

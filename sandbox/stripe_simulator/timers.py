@@ -5,7 +5,13 @@ import logging
 from collections.abc import Callable
 
 from sandbox.stripe_simulator.events import Cause, Due
-from sandbox.stripe_simulator.objects import attempts, disputes, payment_intents, refunds
+from sandbox.stripe_simulator.objects import (
+    attempts,
+    disputes,
+    fraud_warnings,
+    payment_intents,
+    refunds,
+)
 from sandbox.stripe_simulator.world import World
 
 _LOG = logging.getLogger("stripe_simulator")
@@ -18,6 +24,9 @@ _HANDLERS: dict[str, Handler] = {
         payment_intents.expire_authorization(world, intent_id, cause)
     ),
     attempts.DISPUTE_OPENING: lambda world, charge_id, cause, _: disputes.open_by_card(
+        world, charge_id, cause
+    ),
+    attempts.FRAUD_WARNING: lambda world, charge_id, cause, _: fraud_warnings.warn_by_card(
         world, charge_id, cause
     ),
     refunds.REFUND_SETTLEMENT: lambda world, refund_id, cause, status: refunds.settle_later(
@@ -71,7 +80,7 @@ class Timers:
         world.journal.take_due()
         with world.store.transaction():
             world.store.run("delete from timers where id = ?", (timer_id,))
-            _HANDLERS[kind](world, object_id, Cause(f"timer {kind} {object_id}"), detail)
+            _HANDLERS[kind](world, object_id, world.cause(f"timer {kind} {object_id}"), detail)
             world.store.count(f"stat:timer.{kind}")
         self._release(world.journal.take_due())
         _LOG.debug("timer.fired", extra={"kind": kind, "due": due})

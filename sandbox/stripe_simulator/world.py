@@ -30,6 +30,10 @@ class World:
         """The ID of an object that this cause creates."""
         return self.chance.object_id(prefix, cause.identity)
 
+    def cause(self, identity: str) -> Cause:
+        """A cause that is no API call: it has the account's version."""
+        return Cause(identity, api_version=self.journal.account_version)
+
     def require(self, kind: str, object_id: str, *, param: str, in_path: bool = True) -> JsonObject:
         """The object that a request names.
 

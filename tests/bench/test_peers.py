@@ -78,4 +78,5 @@ def test_a_reader_reads_every_record(site: Site, name: str) -> None:
     turn = _turn(name)
     sample = asyncio.run(BY_NAME[name].run(site, turn))
     assert sample.count == reading.READ_TIMES * len(turn.work.deliveries)
-    assert sample.others["all_cpu_us"] > sample.others["cpu_us"] > 0
+    # its processor time is counted in ticks of 10 ms, and a fast machine needs less
+    assert sample.others["all_cpu_us"] >= sample.others["cpu_us"] >= 0

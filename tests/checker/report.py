@@ -11,6 +11,7 @@ from domain.inputs import (
     Create,
     DisputeFact,
     Foreign,
+    FraudWarningFact,
     Input,
     PaymentFact,
     Refund,
@@ -33,22 +34,25 @@ def in_words(input_: Input) -> str:
         case Confirm():
             return "confirm: another payment method"
         case Capture() as body:
-            return f"capture {body.amount or 'all'}"
+            return f"capture {body.amount}"
         case Cancel() as body:
             return "cancel, because nobody acted in time" if body.expired else "cancel"
         case Refund() as body:
-            return f"refund {body.refund_id} of {body.amount or 'all that is left'}"
+            return f"refund {body.refund_id} of {body.amount}"
         case CallResult() as body:
             return f"result of {body.call_key}: {body.object_id or 'refused'}"
         case Unmodelled() | Foreign() as body:
             return f"an event of no effect: {body.kind}"
         case Release():
             return "an operator's release"
-        case PaymentFact() | RefundFact() | DisputeFact() as body:
+        case PaymentFact() | RefundFact() | DisputeFact() | FraudWarningFact() as body:
             return f"the provider reports {_described(body)}, {_when(body)}"
 
 
-def _described(fact: PaymentFact | RefundFact | DisputeFact) -> str:
+_Fact = PaymentFact | RefundFact | DisputeFact | FraudWarningFact
+
+
+def _described(fact: _Fact) -> str:
     match fact:
         case PaymentFact():
             return f"{fact.status}{_details(fact)}"
@@ -56,21 +60,24 @@ def _described(fact: PaymentFact | RefundFact | DisputeFact) -> str:
             claim = f", claims to be {fact.claims}" if fact.claims is not None else ""
             return f"refund {fact.refund_id} {fact.status}{claim}"
         case DisputeFact():
-            return f"dispute {fact.dispute_id} {fact.status}"
+            appeal = ", an appeal" if fact.appeal else ""
+            return f"dispute {fact.dispute_id} {fact.status}{appeal}"
+        case FraudWarningFact():
+            return f"fraud warning {fact.warning_id}, actionable: {fact.actionable}"
 
 
 def _details(fact: PaymentFact) -> str:
     named = (
         ("attempt", fact.attempt_ref),
         ("captured", fact.captured or None),
-        ("cause", fact.cancel_cause),
+        ("cause", "named" if fact.names_cause else None),
         ("by", fact.caused_by),
     )
     reported = ", ".join(f"{name} {value}" for name, value in named if value is not None)
     return f" ({reported})" if reported else ""
 
 
-def _when(fact: PaymentFact | RefundFact | DisputeFact) -> str:
+def _when(fact: _Fact) -> str:
     second = int((fact.occurred_at - at(0)).total_seconds())
     return f"at {second} s ({fact.event_id}, {fact.object_id})"
 

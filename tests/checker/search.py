@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 from traceback import extract_tb
 
 from domain.decision import Decision
+from domain.inputs import PaymentFact
 from domain.payment import Payment
-from domain.status import Outcome, Status
+from domain.status import Outcome, ProviderStatus, Status
 from domain.transitions import is_final
 from domain.view import snapshot
 from tests.checker.space import grouping
@@ -154,12 +155,25 @@ class _Search:
 
     def _check_waiting(self, node: Node, payment: Payment) -> None:
         """Check that inputs which wait for the payment's object have no effect."""
-        assert payment.object_id is None, "an input waits, but its payment's object is known"
+        if payment.object_id is not None:
+            self._check_waiting_for_answer(node, payment)
+            return
         assert payment.create_refusal is None, "an input waits, but there will be no object"
         assert not is_final(payment.status), "the payment is final, but no object is proved"
         delivered = [self._script.first[n].input for n in sorted(node.accepted | node.waiting)]
         meant = meaning_of(PAYMENT, delivered)
         assert meant == self._meaning(node), f"the inputs that wait would make it {meant}"
+
+    def _check_waiting_for_answer(self, node: Node, payment: Payment) -> None:
+        """Check that only a cancel which does not say what caused it waits for our own's answer."""
+        last_cancel = f"{PAYMENT}:cancel:exhausted"
+        assert last_cancel in payment.calls - payment.finished_calls, "an input waits for nothing"
+        for number in node.waiting:
+            body = self._script.first[number].input.body
+            assert isinstance(body, PaymentFact), "another input than a cancel waits"
+            assert body.status is ProviderStatus.CANCELED, "another input than a cancel waits"
+            assert body.caused_by is None, "a cancel waits that names its cause"
+            assert not body.names_cause, "a cancel waits that names its cause"
 
     def _check_end(self, node: Node) -> None:
         ends = self._script.history.ends

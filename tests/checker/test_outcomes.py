@@ -4,6 +4,7 @@ from difflib import unified_diff
 from typing import cast, get_args
 
 import pytest
+from msgspec.structs import fields
 
 from domain.decide import decide
 from domain.inputs import Command, Fact, Input, Unmodelled
@@ -66,6 +67,11 @@ def test_every_kind_of_input_is_tried() -> None:
     reported = {body.status for body in tried if hasattr(body, "status")}
     for status in (*ProviderStatus, *RefundStatus, *DisputeStatus):
         assert status in reported, f"{status!r} is new: add a probe with it to probes.py"
+    for kind in get_args(Fact):
+        same = [body for body in tried if isinstance(body, kind)]
+        for form in (f.name for f in fields(kind) if f.type is bool):
+            met = {getattr(body, form) for body in same}
+            assert met == {True, False}, f"add a {kind.__name__} of the other {form} to probes.py"
 
 
 def test_two_outcomes_in_one_row_are_an_error(cells: Cells) -> None:

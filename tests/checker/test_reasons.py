@@ -10,6 +10,7 @@ import pytest
 from domain.decide import decide
 from domain.decision import Decision
 from domain.facts.binding import UNCONFIRMED
+from domain.facts.cancels import UNEXPLAINED
 from domain.facts.refunds import all_refunds
 from domain.inputs import CallResult, DisputeFact, Input, PaymentFact, RefundFact
 from domain.money import format_amount
@@ -31,6 +32,8 @@ def _known(payment: Payment) -> Iterator[AnyFact]:
     yield from payment.facts
     for refund in payment.provider_refunds:
         yield from refund.facts
+    if payment.refund_total is not None:
+        yield payment.refund_total
     for dispute in payment.disputes:
         yield dispute.fact
 
@@ -80,7 +83,7 @@ NAMES: Final[dict[Outcome, Callable[[Payment, Input, str], bool]]] = {
     Outcome.STALE: _names_the_later_fact,
     Outcome.REJECTED: _names_the_obstacle,
     Outcome.CONFLICT: _names_the_contradiction,
-    Outcome.PARKED: lambda _payment, _input, reason: reason == UNCONFIRMED,
+    Outcome.PARKED: lambda _payment, _input, reason: reason in {UNCONFIRMED, UNEXPLAINED},
     Outcome.IGNORED: lambda _payment, _input, reason: "customer.updated" in reason,
 }
 
@@ -92,7 +95,7 @@ def reached(searched: Searching) -> list[Payment]:
     for history in ALL_HISTORIES:
         for payment in searched(history).reached.values():
             rows = [states.of_payment(payment), *map(states.of_refund, all_refunds(payment))]
-            rows += [dispute.fact.status for dispute in payment.disputes]
+            rows += [states.of_dispute(dispute) for dispute in payment.disputes]
             rows += [row for _, row in states.of_calls(payment)]
             payments.setdefault(" | ".join(rows), payment)
     return list(payments.values())
@@ -103,6 +106,8 @@ def _tried(payment: Payment) -> Iterable[Input]:
     for refund in all_refunds(payment):
         facts += probes.refund_facts(payment, refund, LATER)
         facts += probes.refund_facts(payment, refund, EARLIER)
+    if payment.refund_total is not None:
+        facts += probes.totals(payment, LATER, EARLIER)
     for dispute in payment.disputes:
         facts += probes.dispute_facts(payment, dispute.id, LATER)
         facts += probes.dispute_facts(payment, dispute.id, EARLIER)

@@ -1,12 +1,15 @@
 """Calls: a key is one call, a lost response is unknown, a refusal means nothing happened."""
 
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from domain.call_key import CallKey
 from domain.calls import ProviderCall
+from domain.status import CancelCause
 from ports.provider import (
     Acknowledged,
     NotNow,
@@ -16,7 +19,7 @@ from ports.provider import (
     Unknown,
 )
 from tests.conformance.kit.adapter import Adapter
-from tests.conformance.kit.calls import OPERATIONS, call, make, ready_for
+from tests.conformance.kit.calls import OPERATIONS, PAYMENT, call, make, ready_for
 from tests.conformance.kit.http_stub import BODIES, STATUSES, http_stub
 from tests.conformance.kit.rows import over_http
 
@@ -46,12 +49,36 @@ async def test_a_key_is_one_call(adapter: Adapter, client: ProviderClient, opera
 async def test_a_key_used_for_another_request_is_unknown(
     adapter: Adapter, client: ProviderClient
 ) -> None:
-    """A call took effect under this key, so the outcome is unknown and not a refusal."""
+    """A call took effect under this key. Only a look-up shows what happened."""
     called = call(adapter, "create")
     await make(client, called)
     outcome = await client.call(call(adapter, "create", amount=999), called.key)
     assert isinstance(outcome, Unknown)
+    assert outcome.repeats
     assert len(adapter.objects().payments) == 1
+
+
+async def test_a_kept_request_is_sent_as_it_was_prepared(
+    adapter: Adapter, client: ProviderClient
+) -> None:
+    """A later release may build another request for the call; the provider gets the first one."""
+    called = call(adapter, "create", capture_method="manual")
+    kept = client.prepare(called)
+    assert isinstance(kept, bytes)
+    object_id = await make(client, called)
+    changed = call(adapter, "create", capture_method="automatic", amount=999)
+    assert await client.call(changed, called.key, kept) == Acknowledged(object_id)
+    assert len(adapter.objects().payments) == 1
+
+
+@every_operation
+async def test_a_kept_request_has_no_secret(
+    adapter: Adapter, client: ProviderClient, operation: str
+) -> None:
+    """It stands in Postgres until the call is done."""
+    kept = client.prepare(call(adapter, operation, "object-1"))
+    assert isinstance(kept, bytes)
+    assert not re.search(rb"(?i)secret|authorization|api.?key|sk_|rk_", kept)
 
 
 @every_operation
@@ -177,6 +204,35 @@ async def test_a_call_after_a_cancel_is_refused(
     assert await make(client, call(adapter, "cancel", object_id, key="again")) == object_id
 
 
+def _last_cancel(adapter: Adapter, object_id: str) -> ProviderCall:
+    key, cause = str(CallKey.cancel_exhausted(PAYMENT)), CancelCause.ATTEMPTS_EXHAUSTED
+    return call(adapter, "cancel", object_id, key=key, cancel_cause=cause)
+
+
+@pytest.mark.parametrize("first", ["cancel", "capture"])
+async def test_our_last_cancel_is_refused_if_the_payment_was_final_before(
+    adapter: Adapter, client: ProviderClient, first: str
+) -> None:
+    """Its acknowledgement makes a payment FAILED, so it must mean that this call cancelled it."""
+    object_id = await make(client, call(adapter, "create", capture_method="manual"))
+    await make(client, call(adapter, first, object_id))
+    called = _last_cancel(adapter, object_id)
+    assert isinstance(await client.call(called, called.key), Refused)
+    since = datetime.now(UTC) - timedelta(hours=1)
+    assert isinstance(await client.look_up(called, since), Refused)
+
+
+async def test_our_last_cancel_is_found_under_any_of_its_keys(
+    adapter: Adapter, client: ProviderClient
+) -> None:
+    """The provider says which key cancelled the payment; the payment's state alone does not."""
+    object_id = await make(client, call(adapter, "create", capture_method="manual"))
+    called, since = _last_cancel(adapter, object_id), datetime.now(UTC) - timedelta(hours=1)
+    assert await client.look_up(called, since) is None
+    assert await client.call(called, retry_key(called)) == Acknowledged(object_id)
+    assert await client.look_up(called, since) == Acknowledged(object_id)
+
+
 async def test_too_early_is_not_now(adapter: Adapter, client: ProviderClient) -> None:
     """A capture before the customer has acted must wait; it succeeds later under the next key."""
     token = adapter.tokens.customer
@@ -188,13 +244,39 @@ async def test_too_early_is_not_now(adapter: Adapter, client: ProviderClient) ->
     assert await client.call(called, retry_key(called)) == Acknowledged(object_id)
 
 
-@pytest.mark.parametrize("operation", ["capture", "cancel", "confirm"])
+@pytest.mark.parametrize("operation", ["capture", "confirm"])
 async def test_a_call_after_success_is_acknowledged(
     adapter: Adapter, client: ProviderClient, operation: str
 ) -> None:
-    """The payment is already captured, so capture, cancel and confirm have no effect."""
+    """The payment is already captured, so capture and confirm have no effect."""
     object_id = await make(client, call(adapter, "create"))
     assert await make(client, call(adapter, operation, object_id)) == object_id
+
+
+async def test_a_cancel_after_the_capture_is_refused(
+    adapter: Adapter, client: ProviderClient
+) -> None:
+    """The money was taken, so nothing was cancelled. A look-up of a lost answer says the same."""
+    called = call(adapter, "cancel", await make(client, call(adapter, "create")))
+    for outcome in (
+        await client.call(called, called.key),
+        await client.look_up(called, datetime.now(UTC)),
+    ):
+        assert isinstance(outcome, Refused)
+        assert outcome.code == "already_captured"
+        assert outcome.message
+
+
+async def test_a_cancel_after_a_cancel_is_acknowledged(
+    adapter: Adapter, client: ProviderClient
+) -> None:
+    """The payment is cancelled, as the client asked. Our own last cancel needs proof."""
+    object_id = await make(client, call(adapter, "create", capture_method="manual"))
+    called = call(adapter, "cancel", object_id)
+    assert await make(client, called) == object_id
+    again = retry_key(called)
+    assert await client.call(called, again) == Acknowledged(object_id)
+    assert await client.look_up(called, datetime.now(UTC)) == Acknowledged(object_id)
 
 
 @every_operation

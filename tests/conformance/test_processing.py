@@ -42,6 +42,7 @@ def created(adapter: type[Adapter] | Adapter, position: int = 0) -> ConsumedReco
         amount=AMOUNT,
         currency="EUR",
         payment_method=adapter.tokens.good,
+        capture_method="automatic",
         max_attempts=2,
         expires_at=NOW + timedelta(days=1),
     )

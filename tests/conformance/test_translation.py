@@ -9,8 +9,16 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from domain.inputs import DisputeFact, Fact, Foreign, PaymentFact, RefundFact, Unmodelled
-from ports.provider import MalformedWebhookError, Translated, Translator
+from domain.inputs import (
+    DisputeFact,
+    Fact,
+    Foreign,
+    FraudWarningFact,
+    PaymentFact,
+    RefundFact,
+    Unmodelled,
+)
+from ports.provider import MalformedObjectError, MalformedWebhookError, Translated, Translator
 from tests.conformance.kit.adapter import Adapter
 from tests.conformance.kit.rows import over_http
 
@@ -49,9 +57,10 @@ def translated(translator: Translator, body: bytes) -> Translated | None:
     fact = found.fact
     assert fact.event_id
     if not isinstance(fact, Unmodelled | Foreign):
+        assert fact.occurred_at.tzinfo is not None
+    if isinstance(fact, PaymentFact | RefundFact | DisputeFact):
         assert type(fact.amount) is int
         assert fact.amount >= 0
-        assert fact.occurred_at.tzinfo is not None
     if isinstance(fact, PaymentFact):
         assert type(fact.captured) is int
     if isinstance(fact, DisputeFact):
@@ -135,6 +144,22 @@ def test_an_unknown_status_changes_nothing(
 
 
 @every_kind
+@pytest.mark.parametrize("amount", [None, [], -1, "a lot"])
+def test_an_event_says_whether_it_is_about_a_payment_object(
+    kind: type[Adapter], samples: Samples, fact: type[Fact], amount: Any
+) -> None:
+    """Also where its status or its object is not read, so that others' payments don't wait."""
+    body, is_payment = samples[fact][0], fact is PaymentFact
+    translator = kind.translator()
+    found = translator.translate(body)
+    assert found.is_payment is is_payment
+    assert translator.translate(kind.with_status(body, "in_limbo")).is_payment is is_payment
+    with pytest.raises(MalformedObjectError) as raised:
+        translator.translate(kind.with_amount(body, amount))
+    assert (raised.value.kind, raised.value.is_payment) == (found.kind, is_payment)
+
+
+@every_kind
 def test_an_unknown_kind_of_event_changes_nothing(
     kind: type[Adapter], samples: Samples, fact: type[Fact]
 ) -> None:
@@ -150,6 +175,7 @@ def test_every_status_is_mapped_to_the_domains(kind: type[Adapter], samples: Sam
         for status in kind.statuses:
             reported = kind.translator().translate(kind.with_status(samples[fact][0], status)).fact
             assert not isinstance(reported, Foreign)
+            assert not isinstance(reported, FraudWarningFact)
             known = isinstance(reported, Unmodelled) or reported.status in type(reported.status)
             assert known
 
@@ -166,3 +192,14 @@ def test_an_event_of_another_account_or_mode_is_foreign(
             assert isinstance(reported, Foreign), what
             assert reported.event_id == own.event_id
             assert "ours is" in reported.why or "we are in" in reported.why
+
+
+@every_kind
+@pytest.mark.parametrize("text", ["cut \ud83d", "\udc00", "a\0b"])
+def test_a_broken_text_hides_no_fact(
+    kind: type[Adapter], samples: Samples, fact: type[Fact], text: str
+) -> None:
+    """Half a character or a NUL, in a field that is not read: the fact is the same."""
+    for body in samples[fact]:
+        broken = json.dumps(json.loads(body) | {"note": text}).encode()
+        assert kind.translator().translate(broken) == kind.translator().translate(body)

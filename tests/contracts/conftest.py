@@ -54,11 +54,9 @@ def base_url(installed: StripeMock, tmp_path_factory: pytest.TempPathFactory) ->
 @pytest.fixture(scope="session")
 async def shared(base_url: str) -> AsyncIterator[tuple[StripeApi, PagingClient]]:
     """Our client of that server, shared because each new client loads all certificates."""
-    settings = StripeSettings(
-        stripe_api_base=base_url, stripe_api_key=SecretStr("sk_test_contracts"), stripe_timeout_s=10
-    )
+    settings = StripeSettings(stripe_api_key=SecretStr("sk_test_contracts"), stripe_timeout_s=10)
     transport = PagingClient()
-    api = StripeApi(settings, transport)
+    api = StripeApi(settings, base_url, transport, is_live=False)
     yield api, transport
     await api.close()
 

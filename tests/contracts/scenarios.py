@@ -28,6 +28,7 @@ def paid_and_read(simulator: Simulator) -> None:
     api.payment_intents.retrieve(paid.id)
     api.payment_intents.retrieve(paid.id, {"expand": ["latest_charge.refunds", "payment_method"]})
     api.payment_intents.list({"limit": 1})
+    api.payment_intents.search({"query": "metadata['order']:'7'"})
     api.charges.retrieve(paid.latest_charge, {"expand": ["payment_intent"]})
     api.charges.retrieve(paid.latest_charge)
     api.charges.list({"payment_intent": paid.id})
@@ -51,6 +52,19 @@ def captured_and_voided(simulator: Simulator) -> None:
     api.cancel(authorized[1], {"cancellation_reason": "requested_by_customer"})
     simulator.control("clock", {"advance_seconds": 8 * DAY_S})
     assert api.retrieve(authorized[2]).status == "canceled"
+
+
+def amounts_raised(simulator: Simulator) -> None:
+    """An authorization is raised and captured; of another, more than is authorized is captured."""
+    api = simulator.client.v1.payment_intents
+    raised, exceeded = (simulator.pay(capture_method="manual").id for _ in range(2))
+    api.increment_authorization(raised, {"amount": 1500})
+    with refused():
+        api.increment_authorization(raised, {"amount": 1500})
+    api.capture(raised)
+    simulator.control(f"payment_intents/{exceeded}/capture", {"amount": 1200})
+    assert api.retrieve(exceeded).amount == 1200
+    simulator.client.v1.refunds.create({"payment_intent": exceeded, "amount": 1200})
 
 
 def declined(simulator: Simulator) -> None:
@@ -105,6 +119,43 @@ def disputed(simulator: Simulator) -> None:
     api.list({"limit": 100})
 
 
+def disputed_abroad_and_appealed(simulator: Simulator) -> None:
+    """Money moves on a balance in USD and is corrected; a loss is appealed; an inquiry is back."""
+    api = simulator.client.v1.disputes
+    intent = simulator.pay(currency="jpy", amount=10_000).id
+    settled = {"settlement": {"currency": "usd", "rate": 0.668}}
+    dispute = simulator.control(f"payment_intents/{intent}/dispute", settled)["id"]
+    simulator.control(f"disputes/{dispute}/adjust", {"amount": 12})
+    simulator.control(f"disputes/{dispute}/close", {"status": "lost"})
+    for status in ("appeal_needs_response", "appeal_under_review"):
+        simulator.control(f"disputes/{dispute}/update", {"status": status})
+    api.retrieve(dispute)
+    simulator.control(f"disputes/{dispute}/close", {"status": "won"})
+    api.retrieve(dispute)
+    intent = simulator.pay().id
+    opened = {"status": "warning_needs_response"}
+    inquiry = simulator.control(f"payment_intents/{intent}/dispute", opened)["id"]
+    simulator.control(f"disputes/{inquiry}/close", {"status": "warning_closed"})
+    simulator.control(f"disputes/{inquiry}/update", {"status": "needs_response"})
+    api.retrieve(inquiry)
+
+
+def warned_of_fraud(simulator: Simulator) -> None:
+    """Banks warn of fraud; a refund and a dispute leave nothing to be done about it."""
+    api = simulator.client.v1.radar.early_fraud_warnings
+    simulator.pay("pm_card_createIssuerFraudRecord")
+    simulator.control("clock", {"advance_seconds": 1})
+    refunded, disputed = simulator.pay().id, simulator.pay().id
+    for intent in (refunded, disputed):
+        simulator.control(f"payment_intents/{intent}/fraud_warning", {"fraud_type": "misc"})
+    simulator.client.v1.refunds.create({"payment_intent": refunded})
+    simulator.control(f"payment_intents/{disputed}/dispute")
+    listed = api.list({"payment_intent": refunded}).data
+    assert [warning.actionable for warning in listed] == [False]
+    api.retrieve(listed[0].id)
+    api.retrieve(listed[0].id, {"expand": ["charge"]})
+
+
 def endpoint_managed(simulator: Simulator) -> None:
     """A webhook endpoint is created, updated and deleted."""
     api = simulator.client.v1.webhook_endpoints
@@ -145,10 +196,13 @@ SCENARIOS: Final[tuple[Callable[[Simulator], None], ...]] = (
     paid_and_read,
     paid_in_steps,
     captured_and_voided,
+    amounts_raised,
     declined,
     authenticated,
     refunded,
     disputed,
+    disputed_abroad_and_appealed,
+    warned_of_fraud,
     endpoint_managed,
     refused_in_every_way,
 )

@@ -5,7 +5,7 @@ package must publish each parameter, too.
 """
 
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -18,9 +18,10 @@ from domain.calls import ProviderCall
 from domain.status import CancelCause
 from ports.provider import Acknowledged, ProviderUnavailableError, Refused, Unknown
 from providers.stripe import client
+from providers.stripe.access import fetched, look_ups
 from providers.stripe.client import StripeApi
 from providers.stripe.requests import Request, request_for
-from providers.stripe.translate import CANCELLATION_REASON
+from providers.stripe.translate import CANCELLATION_REASON, LISTED_TYPES
 from sandbox.stripe_simulator.api.operations import OPERATIONS as PUBLISHED
 from schemas.http import CreateRequest, RefundRequest
 from tests.conformance.kit.calls import OPERATIONS
@@ -75,7 +76,7 @@ def test_the_full_call_sets_every_field() -> None:
 
 def unpublished(exchange: Exchange) -> set[str]:
     """Returns the parameters that the package doesn't publish for this operation."""
-    (known,) = (
+    known = next(
         each.known
         for each in PUBLISHED
         if each.method == exchange.method
@@ -97,7 +98,7 @@ Query = Callable[[StripeApi], Awaitable[Any]]
 
 def look_up(operation: str) -> Query:
     """Looks up a call whose response was lost."""
-    return lambda api: api.look_up(call(operation), TRIED_AT)
+    return lambda api: api.look_up(call(operation), TRIED_AT, TRIED_AT)
 
 
 def events_after(cursor: str | None) -> Query:
@@ -109,16 +110,30 @@ def events_after(cursor: str | None) -> Query:
     return all_pages
 
 
+def parts(pages: Callable[[StripeApi], AsyncIterator[Any]]) -> Query:
+    """Fetches every part of these pages."""
+
+    async def all_pages(api: StripeApi) -> None:
+        assert [event async for page in pages(api) for event in page]
+
+    return all_pages
+
+
+LISTS_OF_PARTS: Final = ("/v1/refunds", "/v1/disputes", "/v1/radar/early_fraud_warnings")
+#: The parameter with the types of events that are asked for.
+TYPES: Final = " ".join(sorted(f"types[{n}]" for n in range(len(LISTED_TYPES))))
+
 ONE: Final = f"/v1/payment_intents/{INTENT}"
 #: Each query, and the paths and parameter names of the requests it sends.
 QUERIES: Final[Mapping[str, tuple[Query, set[tuple[str, str]]]]] = {
     "look up a create": (
         look_up("create"),
         {
-            ("/v1/payment_intents", "created[gte] limit"),
-            ("/v1/payment_intents", "created[gte] limit starting_after"),
-            ("/v1/events", "created[gte] limit types[0]"),
-            ("/v1/events", "created[gte] limit starting_after types[0]"),
+            ("/v1/payment_intents/search", "limit query"),
+            ("/v1/payment_intents", "created[gte] created[lte] limit"),
+            ("/v1/payment_intents", "created[gte] created[lte] limit starting_after"),
+            ("/v1/events", "created[gte] created[lte] limit types[0]"),
+            ("/v1/events", "created[gte] created[lte] limit starting_after types[0]"),
         },
     ),
     "look up a refund": (
@@ -132,28 +147,45 @@ QUERIES: Final[Mapping[str, tuple[Query, set[tuple[str, str]]]]] = {
         look_up("confirm"),
         {
             (ONE, ""),
-            ("/v1/events", "created[gte] limit types[0] types[1]"),
-            ("/v1/events", "created[gte] limit starting_after types[0] types[1]"),
+            ("/v1/events", "created[gte] created[lte] limit types[0] types[1]"),
+            ("/v1/events", "created[gte] created[lte] limit starting_after types[0] types[1]"),
         },
     ),
     "look up a capture": (look_up("capture"), {(ONE, "")}),
     "look up a cancel": (look_up("cancel"), {(ONE, "")}),
     "retrieve": (lambda api: api.retrieve(INTENT), {(ONE, "")}),
+    "the parts of a payment": (
+        parts(lambda api: api.parts_of(INTENT)),
+        {
+            (path, names)
+            for path in LISTS_OF_PARTS
+            for names in ("limit payment_intent", "limit payment_intent starting_after")
+        },
+    ),
+    "all parts since a time": (
+        parts(lambda api: api.parts_since(TRIED_AT)),
+        {
+            (path, names)
+            for path in LISTS_OF_PARTS
+            for names in ("created[gte] limit", "created[gte] limit starting_after")
+        },
+    ),
     "all events": (
         events_after(None),
         {
-            ("/v1/events", "limit"),
-            ("/v1/events", "limit starting_after"),
-            ("/v1/events", "ending_before limit"),
+            ("/v1/events", f"limit {TYPES}"),
+            ("/v1/events", f"created[lte] limit {TYPES}"),
+            ("/v1/events", f"ending_before limit {TYPES}"),
         },
     ),
-    "events since": (events_after("evt_1"), {("/v1/events", "ending_before limit")}),
+    "events since": (events_after("evt_1"), {("/v1/events", f"ending_before limit {TYPES}")}),
 }
 
 
 def test_every_path_our_client_queries_is_in_the_table() -> None:
     """A new path in our client must be added here."""
-    found = re.findall(r'"(/v1/[^"]+)"', Path(client.__file__).read_text())
+    text = "".join(Path(str(module.__file__)).read_text() for module in (client, fetched, look_ups))
+    found = re.findall(r'"(/v1/[^"]+)"', text)
     paths = {re.sub(r"\{[a-z_.]+\}", INTENT, path) for path in found}
     assert paths == {path for _, expected in QUERIES.values() for path, _ in expected}
 

@@ -6,7 +6,7 @@ from msgspec.structs import replace
 
 from domain.inputs import CallResult, Create, Input
 from domain.status import Outcome, ProviderStatus
-from domain.view import Snapshot, snapshot
+from domain.view import Snapshot, snapshot, withdrawn
 from tests.domain.histories.builders import (
     PAYMENT,
     acknowledged,
@@ -20,6 +20,7 @@ from tests.domain.histories.builders import (
 from tests.domain.histories.replay import Replay, published_meaning
 from tests.domain.histories.worlds import commands_and_results, creates, facts
 from tests.oracle import cancel_is_requested, meaning_of
+from tests.oracle_disputes import held_by_disputes
 from tests.support.properties import thorough
 
 
@@ -40,6 +41,8 @@ def test_the_end_is_the_oracles(
     assert published_meaning(replay.existing) == meaning_of(PAYMENT, replay.accepted)
     published = snapshot(replay.existing)
     assert published.cancel_requested is cancel_is_requested(PAYMENT, replay.accepted)
+    held = held_by_disputes(replay.accepted, published.amounts.captured)
+    assert withdrawn(replay.existing) == held
 
 
 @thorough
@@ -96,10 +99,11 @@ def test_a_refused_cancel_is_not_requested_whatever_came_first() -> None:
 def test_no_fact_of_a_consistent_provider_is_a_conflict(
     data: st.DataObject, create: Create, reported: list[Input]
 ) -> None:
-    """In any order, each fact is applied or stale."""
+    """In any order, each fact is applied or stale, or waits for an answer that is not here."""
     replay = Replay([received(create), received(acknowledged())])
     for fact in data.draw(st.permutations(reported)):
-        assert replay.deliver(fact).outcome in {Outcome.APPLIED, Outcome.STALE}
+        outcome = replay.deliver(fact).outcome
+        assert outcome in {Outcome.APPLIED, Outcome.STALE, Outcome.PARKED}
 
 
 @thorough

@@ -10,6 +10,7 @@ from tests.domain.histories.builders import (
     DECLINED,
     acknowledged,
     cancel,
+    canceled,
     confirm,
     create,
     failed,
@@ -34,12 +35,31 @@ def test_a_failure_with_attempts_left_asks_for_another_payment_method() -> None:
     assert decision.provider_calls == ()
 
 
+def test_a_failure_whose_error_is_cleared_still_asks_for_another_payment_method() -> None:
+    """Whatever changed the object started no attempt: the failure is shown, a confirm taken."""
+    replay = Replay([received(create(max_attempts=2)), received(acknowledged())])
+    replay.deliver(received(failed("at_1", 2)))
+    before = snapshot(replay.existing)
+    assert (
+        replay.deliver(received(payment_fact(ProviderStatus.OPEN, 60))).outcome is Outcome.APPLIED
+    )
+    assert snapshot(replay.existing) == before
+    assert replay.deliver(received(confirm())).outcome is Outcome.APPLIED
+
+
 def test_a_customer_who_has_to_act_is_sent_to_the_providers_url() -> None:
     """The next action has the URL from the provider's latest fact."""
     replay = replay_until("customer awaited")
     replay.deliver(received(payment_fact(ACTION_NEEDED, 5, action_url="https://bank.example/3ds")))
     action = NextAction("redirect", "https://bank.example/3ds")
     assert snapshot(replay.existing).next_action == action
+
+
+def test_an_action_without_a_page_is_the_sdks() -> None:
+    """A redirect always has a URL."""
+    replay = replay_until("customer awaited")
+    replay.deliver(received(payment_fact(ACTION_NEEDED, 5, action_url=None)))
+    assert snapshot(replay.existing).next_action == NextAction("provider_sdk")
 
 
 def test_the_next_attempt_clears_the_last_failure() -> None:
@@ -72,7 +92,7 @@ def test_the_last_failure_asks_the_provider_to_cancel_and_is_not_yet_the_end() -
     assert (call.operation, call.cancel_cause) == ("cancel", CancelCause.ATTEMPTS_EXHAUSTED)
     assert snapshot(replay.existing).status is Status.PROCESSING
     assert snapshot(replay.existing).failure == DECLINED
-    done = payment_fact(ProviderStatus.CANCELED, 9, cancel_cause=CancelCause.ATTEMPTS_EXHAUSTED)
+    done = canceled(9, CancelCause.ATTEMPTS_EXHAUSTED)
     replay.deliver(received(done))
     assert snapshot(replay.existing).status is Status.FAILED
     assert snapshot(replay.existing).failure == DECLINED

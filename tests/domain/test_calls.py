@@ -4,7 +4,13 @@ import pytest
 from msgspec.structs import asdict, replace
 
 from domain.call_key import Operation
-from domain.calls import ProviderCall, amount_of
+from domain.calls import (
+    ProviderCall,
+    amount_of,
+    capture_method_of,
+    currency_of,
+    is_last_cancel,
+)
 from domain.inputs import Unmodelled
 from domain.status import CancelCause, Outcome, RefundStatus
 from domain.view import snapshot
@@ -205,3 +211,33 @@ def test_the_amount_of_a_call_is_never_left_open() -> None:
     assert amount_of(call) == 5
     with pytest.raises(ValueError, match="has no amount"):
         amount_of(replace(call, amount=None))
+
+
+def test_a_call_whose_money_or_capture_method_was_lost_is_not_made() -> None:
+    """A provider would take a missing one for another: "capture at once", say."""
+    whole = ProviderCall(
+        key=key("create"),
+        operation=Operation.CREATE,
+        payment_id=PAYMENT,
+        provider="psp",
+        amount=AMOUNT,
+        currency=CURRENCY,
+        capture_method="manual",
+    )
+    assert (currency_of(whole), capture_method_of(whole)) == (CURRENCY, "manual")
+    with pytest.raises(ValueError, match="no currency"):
+        currency_of(replace(whole, currency=None))
+    with pytest.raises(ValueError, match="no capture method"):
+        capture_method_of(replace(whole, capture_method=None))
+
+
+@pytest.mark.parametrize(
+    ("name", "is_last"),
+    [("cancel:exhausted", True), ("cancel:exhausted.2", True), ("cancel:1", False)],
+)
+def test_the_last_cancel_is_that_for_used_up_attempts(name: str, *, is_last: bool) -> None:
+    """Under any generation of its key."""
+    call = ProviderCall(
+        key=key(name), operation=Operation.CANCEL, payment_id=PAYMENT, provider="psp"
+    )
+    assert is_last_cancel(call) is is_last

@@ -6,10 +6,9 @@ import pytest
 from msgspec.structs import replace
 
 from domain.decide import decide
-from domain.facts import join
 from domain.inputs import Command, Input, RefundFact
 from domain.money import format_amount
-from domain.status import DisputeStatus, Outcome, RefundStatus, Status
+from domain.status import Outcome, RefundStatus, Status
 from domain.view import snapshot
 from tests.domain.histories.builders import (
     CURRENCY,
@@ -20,7 +19,6 @@ from tests.domain.histories.builders import (
     capture,
     confirm,
     create,
-    dispute_fact,
     received,
     refund,
     refund_fact,
@@ -227,29 +225,6 @@ def test_a_failed_refund_does_not_become_a_success(end: RefundStatus) -> None:
         story.deliver(received(requested_refund_fact("re_0", RefundStatus.SUCCEEDED, second, 700)))
         (published,) = snapshot(story.existing).refunds
         assert published.status is end
-
-
-@pytest.mark.parametrize("end", sorted(join.DISPUTE_CLOSED))
-def test_a_closed_dispute_is_not_reopened(end: DisputeStatus) -> None:
-    """A closed dispute stays closed, in any order of arrival and of times."""
-    for second in (8, 10):
-        for reported in (end, DisputeStatus.NEEDS_RESPONSE), (DisputeStatus.NEEDS_RESPONSE, end):
-            story = replay_until("succeeded")
-            for status in reported:
-                at = 9 if status is end else second
-                story.deliver(received(dispute_fact("dis_1", status, at)))
-            (published,) = snapshot(story.existing).disputes
-            assert published.status is end
-
-
-def test_the_closed_disputes_are_these() -> None:
-    """Every other status is open."""
-    assert set(DisputeStatus) - join.DISPUTE_CLOSED == {
-        DisputeStatus.WARNING_NEEDS_RESPONSE,
-        DisputeStatus.WARNING_UNDER_REVIEW,
-        DisputeStatus.NEEDS_RESPONSE,
-        DisputeStatus.UNDER_REVIEW,
-    }
 
 
 def test_nothing_expires_before_its_time() -> None:

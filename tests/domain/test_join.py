@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from domain.decision import changed
-from domain.facts import join
-from domain.inputs import Input, Movement, PaymentFact
-from domain.status import Outcome, ProviderStatus
-from tests.domain.histories.builders import at, payment_fact
+from domain.facts import disputes, join
+from domain.inputs import Input, PaymentFact
+from domain.status import CancelCause, Outcome, ProviderStatus
+from tests.domain.histories.builders import at, canceled, payment_fact, reinstated, withdrawn
 from tests.domain.histories.situations import payment_that_is
 from tests.domain.histories.worlds import facts
 from tests.support.properties import thorough
@@ -42,10 +42,24 @@ def test_what_is_kept_does_not_grow_with_the_number_of_facts() -> None:
     assert _joined(reported) == (reported[-1],)
 
 
+def test_a_later_report_of_a_cancel_does_not_replace_the_one_that_names_its_cause() -> None:
+    """A look-up, for example, does not say who cancelled; an earlier event did."""
+    named = canceled(50, CancelCause.ATTEMPTS_EXHAUSTED)
+    unnamed = canceled(60, None)
+    assert _joined([named, unnamed]) == _joined([unnamed, named]) == (named, unnamed)
+
+
+def test_a_later_report_of_a_capture_does_not_replace_the_one_that_names_its_cause() -> None:
+    """Whether what was let go is reported as a refund depends on who captured."""
+    named = payment_fact(ProviderStatus.SUCCEEDED, 50, names_cause=True)
+    unnamed = payment_fact(ProviderStatus.SUCCEEDED, 60)
+    assert _joined([named, unnamed]) == _joined([unnamed, named]) == (named, unnamed)
+
+
 def test_a_movement_reported_twice_counts_once() -> None:
     """Movements are a set, keyed by the provider's reference."""
-    out, back = Movement("mv_1", 400), Movement("mv_2", -400)
-    assert join.add_movements((out,), (back, out)) == (out, back)
+    out, back = withdrawn("mv_1", 400), reinstated("mv_2", 400)
+    assert disputes.add_movements((out,), (back, out)) == (out, back)
 
 
 @pytest.mark.parametrize(
@@ -55,7 +69,7 @@ def test_a_movement_reported_twice_counts_once() -> None:
         ("processing", {"object_id": None}, "PROCESSING does not allow that"),
         (
             "succeeded",
-            {"facts": (payment_fact(ProviderStatus.SUCCEEDED, 9, captured=1001),)},
+            {"facts": (payment_fact(ProviderStatus.SUCCEEDED, 9, captured=-1),)},
             "would be captured",
         ),
     ],

@@ -8,7 +8,7 @@ import pytest
 from msgspec.structs import replace
 
 from domain import limits
-from domain.inputs import Failure, Input, Movement
+from domain.inputs import Failure, Input
 from domain.limits import LIMITS
 from domain.payment import Dispute, Payment, ProviderRefund, RefundRequest
 from domain.status import DisputeStatus, Outcome, ProviderStatus, RefundStatus
@@ -22,11 +22,14 @@ from tests.domain.histories.builders import (
     create,
     dispute_fact,
     failed,
+    fraud_warning,
+    key,
     payment_fact,
     received,
     refund,
     refund_fact,
     refused,
+    withdrawn,
 )
 from tests.domain.histories.replay import Replay
 from tests.domain.histories.situations import replay_until
@@ -75,16 +78,38 @@ _GROWTH: Final[dict[str, tuple[str, Callable[[int], Iterable[Input]], Outcome]]]
         lambda n: (received(refund_fact(f"re_{n}", RefundStatus.PENDING, 9, 1)),),
         Outcome.QUARANTINED,
     ),
+    "refunds named by call keys": (
+        "succeeded",
+        lambda n: (
+            received(
+                refund_fact(
+                    f"{n}",
+                    RefundStatus.SUCCEEDED,
+                    9,
+                    0,
+                    is_total=True,
+                    ref="ch_1",
+                    caused_by=key(f"refund:re_{n}"),
+                )
+            ),
+        ),
+        Outcome.QUARANTINED,
+    ),
     "disputes": (
         "succeeded",
         lambda n: (received(dispute_fact(f"dp_{n}", DisputeStatus.LOST, 9)),),
+        Outcome.QUARANTINED,
+    ),
+    "fraud warnings": (
+        "succeeded",
+        lambda n: (received(fraud_warning(f"fw_{n}", 9)),),
         Outcome.QUARANTINED,
     ),
     "movements of money": (
         "succeeded",
         lambda n: (
             received(
-                dispute_fact("dp_1", DisputeStatus.LOST, n, movements=(Movement(f"mv_{n}", 1),))
+                dispute_fact("dp_1", DisputeStatus.LOST, n, movements=(withdrawn(f"mv_{n}", 1),))
             ),
         ),
         Outcome.QUARANTINED,
@@ -191,9 +216,16 @@ def _full() -> Payment:
             Dispute(
                 f"dis_{n:026}",
                 disputed,
-                tuple(Movement(f"txn_{n}_{each}", 1) for each in range(moved)),
+                tuple(withdrawn(f"txn_{n}_{each}", 1, f"X{each:02}") for each in range(moved)),
             )
             for n in range(disputes)
+        ),
+        echoed_refunds=frozenset(
+            f"ref_c{n:025}" for n in range(_BY_WHAT["refunds named by call keys"].most)
+        ),
+        fraud_warnings=tuple(
+            fraud_warning(f"fw_{n:026}", 9, type="fraudulent_card_application")
+            for n in range(_BY_WHAT["fraud warnings"].most)
         ),
     )
 

@@ -10,6 +10,7 @@ from domain.status import CancelCause, Outcome, ProviderStatus, Status
 from domain.transitions import FINAL, TRANSITIONS, is_allowed, is_final
 from tests.domain.histories.builders import (
     acknowledged,
+    canceled,
     failed,
     key,
     payment_fact,
@@ -30,8 +31,9 @@ _REPORTS: tuple[PaymentFact | CallResult, ...] = (
         if status not in {ProviderStatus.ATTEMPT_FAILED, ProviderStatus.CANCELED}
     ),
     *(
-        payment_fact(ProviderStatus.CANCELED, 90, cancel_cause=cause, caused_by=_OUR_CREATE)
-        for cause in CancelCause
+        canceled(90, cause, **changes)
+        for cause in (*CancelCause, None)
+        for changes in ({}, {"caused_by": _OUR_CREATE})
     ),
     failed("at_9", 90, caused_by=_OUR_CREATE),
     acknowledged(),

@@ -1,6 +1,6 @@
 """The background loops with failpoints: ``python -m tests.faults.worker``."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 
@@ -8,7 +8,8 @@ from cli.main import run
 from domain.calls import ProviderCall
 from messaging.sender import Sender
 from ports.producer_record import ProducerRecord
-from ports.provider import CallOutcome, FetchedEvent, ProviderClient
+from ports.provider import CallOutcome, FetchedEvent, ProviderClient, Refused
+from ports.rate_budget import RateBudget, RequestClass
 from ports.stores import Outbox
 from ports.work_items import ClaimedCall
 from postgres.stores import Pool, PostgresOutbox
@@ -26,24 +27,43 @@ class TrappedClient:
         self._inner = inner
         self._trap = trap
 
-    async def call(self, call: ProviderCall, key: str) -> CallOutcome:
+    def prepare(self, call: ProviderCall) -> bytes | Refused:
+        """See ``ProviderClient.prepare``."""
+        return self._inner.prepare(call)
+
+    async def call(self, call: ProviderCall, key: str, request: bytes | None = None) -> CallOutcome:
         """See ``ProviderClient.call``."""
         self._trap.reach(Failpoint.BEFORE_CALL)
-        outcome = await self._inner.call(call, key)
+        outcome = await self._inner.call(call, key, request)
         self._trap.reach(Failpoint.AFTER_CALL)
         return outcome
 
-    async def look_up(self, call: ProviderCall, first_tried_at: datetime) -> CallOutcome | None:
+    async def look_up(
+        self,
+        call: ProviderCall,
+        first_tried_at: datetime,
+        last_tried_at: datetime | None = None,
+    ) -> CallOutcome | None:
         """See ``ProviderClient.look_up``."""
-        return await self._inner.look_up(call, first_tried_at)
+        return await self._inner.look_up(call, first_tried_at, last_tried_at)
 
     async def retrieve(self, object_id: str) -> FetchedEvent:
         """See ``ProviderClient.retrieve``."""
         return await self._inner.retrieve(object_id)
 
-    def events_after(self, cursor: str | None) -> AsyncIterator[Sequence[FetchedEvent]]:
+    def parts_of(self, object_id: str) -> AsyncIterator[Sequence[FetchedEvent]]:
+        """See ``ProviderClient.parts_of``."""
+        return self._inner.parts_of(object_id)
+
+    def parts_since(self, at: datetime) -> AsyncIterator[Sequence[FetchedEvent]]:
+        """See ``ProviderClient.parts_since``."""
+        return self._inner.parts_since(at)
+
+    def events_after(
+        self, cursor: str | None, since: datetime | None = None
+    ) -> AsyncIterator[Sequence[FetchedEvent]]:
         """See ``ProviderClient.events_after``."""
-        return self._inner.events_after(cursor)
+        return self._inner.events_after(cursor, since)
 
     async def close(self) -> None:
         """See ``ProviderClient.close``."""
@@ -69,6 +89,10 @@ class TrappedOutbox:
     async def renew(self, claimed: ClaimedCall, lease_until: datetime) -> bool:
         """See ``Outbox.renew``."""
         return await self._inner.renew(claimed, lease_until)
+
+    async def freeze(self, claimed: ClaimedCall, sent: bytes) -> bool:
+        """See ``Outbox.freeze``."""
+        return await self._inner.freeze(claimed, sent)
 
     async def finish(self, claimed: ClaimedCall, outcome: str, now: datetime) -> bool:
         """See ``Outbox.finish``."""
@@ -107,8 +131,11 @@ def parts(trap: Trap) -> WorkerParts:
         trapped.trap = trap
         return trapped
 
-    def trapped_clients() -> dict[str, ProviderClient]:
-        return {name: TrappedClient(client, trap) for name, client in clients().items()}
+    def trapped_clients(
+        budgets: Mapping[str, RateBudget], reads: RequestClass
+    ) -> dict[str, ProviderClient]:
+        real = clients(budgets, reads)
+        return {name: TrappedClient(client, trap) for name, client in real.items()}
 
     return WorkerParts(outbox=outbox, sender=sender, clients=trapped_clients)
 

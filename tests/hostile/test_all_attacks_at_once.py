@@ -5,6 +5,7 @@ import os
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
+from functools import cache
 from typing import Any, Final
 
 import httpx
@@ -33,7 +34,7 @@ Times = dict[str, float]
 
 
 def _p99(times: list[float]) -> float:
-    return sorted(times)[int(len(times) * 0.99)]
+    return sorted(times)[int(len(times) * 0.99) - 1]
 
 
 async def _measured(client: PaymentsClient) -> Times:
@@ -55,15 +56,20 @@ async def _measured(client: PaymentsClient) -> Times:
     return {"accepted": _p99(accepted), "ended": _p99(ended)}
 
 
+@cache
+def _kinds() -> tuple[bytes, ...]:
+    """Returns the batch of each kind; making them takes longer than most payments."""
+    return tuple(made for _, made in poison())
+
+
 async def _poison(service: Stack, nth: int) -> None:
     """Publishes one kind of poison to every topic."""
-    kinds = list(poison())
+    kinds = _kinds()
     client = AIOKafkaClient(bootstrap_servers=service.infrastructure.kafka_bootstrap)
     try:
         await client.bootstrap()
         for topic in (*PROCESSOR_SOURCES, PROVIDER_WEBHOOKS_UNROUTED):
-            _, made = kinds[nth % len(kinds)]
-            await publish(client, topic, 0, made)
+            await publish(client, topic, 0, kinds[nth % len(kinds)])
     finally:
         await client.close()
 
@@ -146,6 +152,7 @@ def _limits(quiet: Times) -> Times:
 
 async def test_attacks_do_not_slow_down_a_client(service: Stack, record_property: Any) -> None:
     """The 99th percentiles during the attacks are at most three times those without."""
+    _kinds()  # made before the measurement, which they would delay in this process
     async with PaymentsClient(service.url, service.api_key) as client:
         for _ in range(ATTEMPTS):
             quiet = await _measured(client)

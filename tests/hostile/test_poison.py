@@ -19,7 +19,6 @@ from aiokafka.client import AIOKafkaClient
 
 from messaging.topic_admin import CHANGELOG
 from processor.ops.dead_letters import read_dead_letters
-from processor.worker.router import GROUP
 from schemas import headers
 from schemas.settings import KafkaSettings
 from schemas.topics import (
@@ -27,6 +26,7 @@ from schemas.topics import (
     PAYMENT_COMMANDS,
     PROCESSOR_SOURCES,
     PROVIDER_WEBHOOKS_UNROUTED,
+    ROUTER_GROUP,
     TOPICS,
 )
 from tests.hostile.poison import KEYLESS, poison
@@ -85,7 +85,7 @@ class Attack:
 
     async def lag(self, topic: str) -> int:
         """Returns how many offsets of the partition its reader has not committed."""
-        group = GROUP if topic == PROVIDER_WEBHOOKS_UNROUTED else APP_ID
+        group = ROUTER_GROUP if topic == PROVIDER_WEBHOOKS_UNROUTED else APP_ID
         at = TopicPartition(topic, 0)
         async with AIOKafkaConsumer(
             bootstrap_servers=self.bootstrap, group_id=group, enable_auto_commit=False

@@ -3,9 +3,11 @@
 import asyncio
 import os
 import time
+from contextlib import nullcontext
 
 import pytest
 
+from cli import checks
 from cli.main import COULD_NOT_RUN, main
 from schemas.environment import PREFIX
 from tests.messaging.servers import silent_server
@@ -39,6 +41,8 @@ async def test_a_command_names_the_silent_server(
             monkeypatch.setenv(f"{PREFIX}{name}", value)
         # typer sets and removes it in each thread, while others read all variables
         monkeypatch.setenv("PYDANTIC_DISABLE_PLUGINS", "1")
+        # only the main thread may set a signal's handler, and the commands run in others here
+        monkeypatch.setattr(checks, "sigterm_like_ctrl_c", nullcontext)
         began = time.monotonic()
         codes = await asyncio.gather(*(asyncio.to_thread(main, command) for command in commands))
         assert time.monotonic() - began < WITHIN_S

@@ -7,6 +7,7 @@ from typing import Any, Final
 import pytest
 from msgspec.structs import replace
 
+from ports.records import id_at
 from postgres.stores import Pool
 from processor.worker.router import Router
 from schemas import headers
@@ -51,7 +52,9 @@ async def test_a_failing_translator_loses_no_webhook(
     no_object = payout("evt_no_object", **{headers.OBJECT_ID: ""})
     await routing.router.route([waiting, no_object, known])
     assert [topic for topic, *_ in routing.sent()] == [PROVIDER_WEBHOOKS, DEAD_LETTERS]
-    assert await database.rows(pool, "select event_id from unrouted") == [("evt_waiting",)]
+    # unread, it leaves its event's ID to another rendering that may be read
+    kept = id_at("evt_waiting", waiting.position)
+    assert await database.rows(pool, "select event_id from unrouted") == [(kept,)]
 
 
 @by_name

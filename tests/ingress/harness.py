@@ -21,9 +21,10 @@ from ingress.http.connections import Connections
 from ingress.metrics import Metrics
 from ingress.publisher import Publisher
 from ports.producer_record import ProducerRecord
-from ports.provider import WebhookReader
+from ports.provider import ClientSecretReader, WebhookReader
 from postgres.reads import FirstInput
 from providers.examplepay.webhooks import ExamplePayWebhooks
+from providers.registry import money_rules
 from providers.stripe.webhooks import StripeWebhooks
 from sandbox.stripe_simulator.webhooks.signing import signature_header
 from schemas.settings import IngressSettings
@@ -95,6 +96,7 @@ def application(
     tenants: Mapping[str, str] = TENANT_KEYS,
     connections: Connections | None = None,
     resources: Sequence[AbstractAsyncContextManager[Any]] = (),
+    client_secrets: Mapping[str, ClientSecretReader] | None = None,
 ) -> FastAPI:
     """Returns the real application at a fixed time, with both providers' real readers.
 
@@ -108,6 +110,8 @@ def application(
     return create_app(
         settings(tenants),
         readers={reader.name: reader for reader in readers},
+        money_rules=money_rules(),
+        client_secrets=client_secrets or {},
         publisher=publisher,
         database=database,
         metrics=metrics,

@@ -1,6 +1,7 @@
 """Inserts the rows that the processor would write into the real store."""
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -26,12 +27,13 @@ class StoredPayment:
         """The payment's ID."""
         return identity.payment_id(self.tenant, self.key)
 
-    def version(self, status: str, event_id: str) -> dict[str, Any]:
-        """Inserts the next version; returns its snapshot."""
+    def version(self, status: str, event_id: str, **more: Any) -> dict[str, Any]:
+        """Inserts the next version, with more fields if needed; returns its snapshot."""
         previous = self.versions[-1] if self.versions else None
         self.versions.append(status)
         number = len(self.versions)
         snapshot = {"id": self.id, "version": number, "status": status, "tenant": self.tenant}
+        snapshot |= more
         row = (self.id, self.tenant, status, number, self.created_at)
         if previous is None:
             self.connection.execute(
@@ -79,7 +81,7 @@ class StoredPayment:
         values = ", ".join(f"%({name})s" for name in row)
         self.connection.execute(f"insert into inbox ({names}) values ({values})", row)  # noqa: S608  # the names are constants
 
-    def duplicate(self, event_id: str, second: int) -> None:
+    def duplicate(self, event_id: str, second: int, offset: int | None = None) -> None:
         """Inserts a duplicate of an event."""
         self.connection.execute(
             """insert into duplicates (topic, partition, "offset", event_id, payment_id,
@@ -87,7 +89,7 @@ class StoredPayment:
                values (%s, 0, %s, %s, %s, %s, %s)""",
             (
                 f"provider-webhooks-{self.tenant}",
-                second,
+                second if offset is None else offset,
                 event_id,
                 self.id,
                 self.created_at,
@@ -117,3 +119,7 @@ class StoredPayment:
             "insert into quarantines values (%s, %s, %s, %s)",
             (self.id, event_id, error, self.created_at),
         )
+
+
+#: Stores a tenant's payment, by its key.
+Store = Callable[..., StoredPayment]

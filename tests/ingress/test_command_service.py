@@ -9,7 +9,7 @@ import pytest
 from ingress import command_builders
 from ingress.command_service import CommandService, PostgresOperationLookup
 from ingress.database import Query
-from ingress.errors import BrokerUnavailableError, DatabaseUnavailableError
+from ingress.errors import BrokerUnavailableError, DatabaseUnavailableError, InvalidFieldsError
 from ingress.idempotency import RecentOperations
 from ingress.metrics import Metrics
 from schemas.http import CreateRequest
@@ -53,6 +53,32 @@ async def test_a_retry_within_a_minute_is_the_same_command(
     later = NOW + timedelta(seconds=later_s)
     command, replayed = await service.accept(CREATE, BUILD, later)
     assert (command.received_at, replayed) == (NOW if is_first else later, False)
+
+
+async def test_a_body_that_a_check_refuses_leaves_its_key_free(log: Log, metrics: Metrics) -> None:
+    """The client may correct the body and keep the key, though the store knows of no other."""
+    lookup = PostgresOperationLookup(FakeStore(), metrics)
+    service = CommandService(log, RecentOperations(), lookup, metrics)
+
+    def refuses() -> None:
+        raise InvalidFieldsError("the amount is impossible")
+
+    with pytest.raises(InvalidFieldsError):
+        await service.accept(CREATE, BUILD, NOW, refuses)
+    assert log.records == []
+    corrected = BODY.model_copy(update={"amount": 2000})
+    operation = command_builders.identify_create("acme", "order-1", corrected)
+    build = partial(
+        command_builders.create,
+        operation,
+        corrected,
+        provider="stripe",
+        expiry=timedelta(hours=1),
+    )
+    _, replayed = await service.accept(operation, build, NOW)
+    assert not replayed
+    _, replayed = await service.accept(operation, build, NOW, refuses)
+    assert replayed
 
 
 async def test_lookups_pause_after_a_timeout(metrics: Metrics) -> None:

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 from urllib.parse import urlsplit
 
+import psutil  # type: ignore[import-untyped] # it ships no types
 import pytest
 from psycopg import AsyncConnection
 from pydantic import SecretStr
@@ -21,6 +22,8 @@ from tests.support.waiting import until
 pytestmark = pytest.mark.anyio
 
 ENOUGH_S = 10.0
+#: What a read of the API may take.
+READ_S = 2.0
 
 
 class InspectableDatabase(Database):
@@ -147,6 +150,29 @@ async def test_a_silent_connection_is_replaced(database: InspectableDatabase) ->
         await until(database.is_whole, ENOUGH_S)
     finally:
         os.kill(silent, signal.SIGCONT)
+
+
+async def test_the_first_query_after_a_restart_of_postgres_is_answered(
+    database: InspectableDatabase,
+) -> None:
+    """However many connections the restart ended: they are not waited for one after the other."""
+    all_are_open = asyncio.Barrier(POOL_SIZE)
+
+    async def hold(connection: AsyncConnection[Any]) -> int:
+        await all_are_open.wait()
+        return await pid(connection)
+
+    before = set(await asyncio.gather(*(database.run(hold, ENOUGH_S) for _ in range(POOL_SIZE))))
+    assert len(before) == POOL_SIZE
+    for process in before:
+        os.kill(process, signal.SIGTERM)  # as a restart does
+    await until(lambda: _are_gone(before), ENOUGH_S)
+    assert await database.run(pid, READ_S) not in before
+    assert not before & {await database.run(pid, READ_S) for _ in range(POOL_SIZE)}
+
+
+async def _are_gone(processes: set[int]) -> bool:
+    return not any(psutil.pid_exists(each) for each in processes)
 
 
 async def test_an_unconfirmed_rollback_blocks_no_task(gate: TcpGate, database_url: str) -> None:

@@ -11,9 +11,9 @@ import pytest
 from msgspec.structs import replace
 
 from decisions.fold import _Fold
-from domain import calls, decide, decision, on_fact, view
+from domain import calls, decision, on_fact, view
 from domain.decision import Decision
-from domain.facts import join, refunds
+from domain.facts import disputes, join, refunds
 from domain.inputs import DisputeFact, Movement, PaymentFact, RefundFact
 from domain.payment import Payment
 from domain.status import DisputeStatus, RefundStatus, Status
@@ -42,7 +42,7 @@ def movements_add_up(patch: pytest.MonkeyPatch) -> None:
     def add(known: tuple[Movement, ...], reported: tuple[Movement, ...]) -> tuple[Movement, ...]:
         return (*known, *reported)
 
-    patch.setattr(join, "add_movements", add)
+    patch.setattr(disputes, "add_movements", add)
 
 
 def refunds_are_deltas(patch: pytest.MonkeyPatch) -> None:
@@ -99,7 +99,7 @@ def money_withdrawn_is_lost(patch: pytest.MonkeyPatch) -> None:
             fact = replace(fact, status=DisputeStatus.LOST)
         return plain(payment, fact, at)
 
-    patch.setattr(decide, "on_dispute_fact", on_dispute_fact)
+    patch.setattr(on_fact, "on_dispute_fact", on_dispute_fact)
 
 
 def each_report_is_a_failure(patch: pytest.MonkeyPatch) -> None:

@@ -27,7 +27,6 @@ pytestmark = pytest.mark.anyio
 #: The files to overwrite, by partition.
 DAMAGED: Final = {0: "CURRENT", 1: "MANIFEST-*", 2: "*.sst"}
 DROPPED: Final = "table.dropped"
-OFFSET: Final = b"__faust\0offset__"
 
 
 def folder(worker: Program, partition: int) -> Path:
@@ -36,13 +35,18 @@ def folder(worker: Program, partition: int) -> Path:
     return found
 
 
-def entries(worker: Program) -> list[dict[Any, Any]]:
-    """The table's entries by partition, while the worker does not run."""
+def entries(worker: Program, payment_ids: set[str]) -> list[dict[Any, Any]]:
+    """The table's entries of these payments by partition, while the worker does not run.
+
+    Not those of earlier tests: a broker that is killed takes changes with it that are on the disk
+    and not in the changelog. What a recovered table then does not know, Postgres does.
+    """
+    keys = {payment_id.encode() for payment_id in payment_ids}
     found = []
     for partition in range(PARTITIONS):
         path = str(folder(worker, partition))
         table = Rdict(path, Options(raw_mode=True), access_type=AccessType.read_only())
-        found.append({key: value for key, value in table.items() if key != OFFSET})
+        found.append({key: value for key, value in table.items() if key in keys})
         table.close()
     return found
 
@@ -111,23 +115,25 @@ async def test_a_damaged_table_is_rebuilt_from_the_changelog(site: Site) -> None
     """After damage to three partitions' files the worker recovers the same table."""
     stack, worker = site.stack, site.stack.programs["stream"]
     async with loaded(stack) as load:
-        await load.more(30)
+        await load.more(60)
     await evidence.at_rest(stack)
     await stop(worker)
     await start(worker)  # RocksDB writes its tables' files when it is opened
     await stop(worker)
-    before, names, logged = entries(worker), identities(worker), worker.log.read_text()
-    assert all(before), "a partition's table is empty"
+    before, names = entries(worker, load.payments), identities(worker)
+    logged = worker.log.read_text()
+    assert all(before), "a partition has none of the payments"
     damage(worker)
     await start(worker)
     await deliver_again(stack, load.events)
     await stop(worker)
     dropped = worker.log.read_text()[len(logged) :]
     same = [old == new for old, new in zip(names, identities(worker), strict=True)]
+    after = entries(worker, load.payments)
+    await start(worker)  # whatever was found: the next test needs it
     assert dropped.count(DROPPED) == len(DAMAGED)
     assert same == [partition not in DAMAGED for partition in range(PARTITIONS)]
-    assert entries(worker) == before
-    await start(worker)
+    assert after == before
     await assert_nothing_lost(stack, load)
 
 

@@ -45,6 +45,7 @@ def _dispute() -> DecodedInput:
                 "currency": "eur",
                 "payment_intent": object_of(ONE),
                 "reason": "fraudulent",
+                "balance_transactions": [],
             }
         },
     }

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 import pytest
 
-from ports.texts import printable, without_content
+from ports.texts import decoded, printable, repaired, without_content
 
 
 class _Forbidding(msgspec.Struct, forbid_unknown_fields=True):
@@ -49,3 +49,25 @@ def test_what_a_terminal_would_obey_is_escaped(text: str, shown: str) -> None:
     """A record could otherwise clear the screen, or hide the line before it."""
     assert printable(text) == shown
     assert printable(text + "\n", keep="\n") == shown.replace(r"\n", "\n") + "\n"
+
+
+@pytest.mark.parametrize(
+    ("body", "whole"),
+    [
+        (rb'{"a": "cut \ud83d"}', {"a": "cut \ufffd"}),
+        (rb'{"a": "\uDC00\uD83D"}', {"a": "\ufffd\ufffd"}),
+        (rb'{"a": "\ud83d\ude00 \u00e9 \\ud83d \n\""}', {"a": '\U0001f600 \xe9 \\ud83d \n"'}),
+        (b'{"a": "\xff \xed\xa0\xbd"}', {"a": "\ufffd \ufffd\ufffd\ufffd"}),
+        (b'{"a": "x\0y"}', {"a": "x\ufffdy"}),
+    ],
+)
+def test_only_what_is_broken_is_repaired(body: bytes, whole: dict[str, str]) -> None:
+    """Whole characters, spelled escapes and all other escapes stay as they are."""
+    assert msgspec.json.decode(repaired(body)) == whole
+    assert decoded(msgspec.json.decode, body) == whole
+
+
+def test_json_of_another_kind_of_error_is_not_repaired() -> None:
+    """The error is that of the decoder."""
+    with pytest.raises(msgspec.DecodeError):
+        decoded(msgspec.json.decode, b"{")

@@ -10,6 +10,7 @@ from tests.support.fixtures import (
     processor_database,
     sweeping,
 )
+from tests.support.programs.auditing import stored
 
 __all__ = [
     "caller",
@@ -19,5 +20,6 @@ __all__ = [
     "own_database",
     "pool",
     "processor_database",
+    "stored",
     "sweeping",
 ]

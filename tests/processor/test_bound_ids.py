@@ -15,13 +15,14 @@ from domain.call_key import Operation
 from domain.calls import ProviderCall
 from ports.batch import ReadSet
 from ports.provider import Acknowledged, CallOutcome, FetchedEvent, ProviderUnavailableError
-from ports.work_items import ClaimedCall
+from ports.work_items import ClaimedCall, PlannedLook
 from processor.stream.batch import BatchProcessor
 from processor.stream.metrics import StreamMetrics
 from processor.worker.dispatcher import Dispatcher
 from processor.worker.metrics import WorkerMetrics
-from processor.worker.reconciler import Reconciler
 from processor.worker.router import Router
+from processor.worker.sweeps.objects import ObjectSweep
+from processor.worker.sweeps.sweep import Pace
 from runtime import logs
 from schemas import headers
 from schemas.settings import WorkerSettings
@@ -52,10 +53,10 @@ def lines() -> Iterator[Lines]:
 class LoggingProvider(Provider):
     """A provider whose client library logs."""
 
-    async def call(self, call: ProviderCall, key: str) -> CallOutcome:
+    async def call(self, call: ProviderCall, key: str, request: bytes | None = None) -> CallOutcome:
         """See ``ProviderClient.call``."""
         LIBRARY.info("request")
-        return await super().call(call, key)
+        return await super().call(call, key, request)
 
     async def retrieve(self, object_id: str) -> FetchedEvent:
         """See ``ProviderClient.retrieve``."""
@@ -73,6 +74,10 @@ class OneCall:
         """See ``Outbox.claim``."""
         due, self._due = self._due, []
         return due
+
+    async def freeze(self, *_: object) -> bool:
+        """See ``Outbox.freeze``."""
+        return True
 
     async def finish(self, *_: object) -> bool:
         """See ``Outbox.finish``."""
@@ -165,11 +170,14 @@ async def test_the_router_binds_the_event_of_each_record(lines: Lines) -> None:
 async def test_the_reconciler_binds_the_object_and_its_payment(lines: Lines) -> None:
     """Both are bound during the look-up."""
     provider = LoggingProvider(objects={"pi_1": ProviderUnavailableError("down")})
-    reconciler = Reconciler(
-        "", cast("Any", None), RecordingSender(), {}, SETTINGS,
+    sweep = ObjectSweep(
+        cast("Any", None), RecordingSender(), provider.name, provider, None, Pace(1.0), SETTINGS,
         WorkerMetrics(CollectorRegistry()), Clock(),
     )  # fmt: skip
-    assert not await reconciler._look_up(provider, "pay_1", "pi_1")
+    look = PlannedLook(
+        payment_id="pay_1", object_id="pi_1", version=1, payment=None, found=None, unchanged=0
+    )
+    assert await sweep.look_up(look) is None
     (line,) = lines()
     assert (line["payment_id"], line["object_id"]) == ("pay_1", "pi_1")
 

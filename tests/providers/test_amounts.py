@@ -17,6 +17,7 @@ CALL = ProviderCall(
     provider="any",
     object_id="obj_1",
     currency="EUR",
+    capture_method="manual",
 )
 
 
@@ -29,4 +30,17 @@ def test_a_call_without_an_amount_is_never_sent(
     call = replace(CALL, operation=operation)
     with pytest.raises(ValueError, match="has no amount"):
         request_for(call)
-    request_for(replace(call, amount=500))
+    whole = replace(call, amount=500)
+    with pytest.raises(ValueError, match="has no currency"):
+        request_for(replace(whole, currency=None))
+    request_for(whole)
+
+
+@pytest.mark.parametrize("request_for", [stripe.request_for, examplepay.request_for])
+def test_a_create_without_a_capture_method_is_never_sent(
+    request_for: Callable[[ProviderCall], object],
+) -> None:
+    """Providers read a missing one as "capture at once"."""
+    call = replace(CALL, operation=Operation.CREATE, amount=500, capture_method=None)
+    with pytest.raises(ValueError, match="has no capture method"):
+        request_for(call)

@@ -2,10 +2,13 @@
 
 import json
 import os
+from collections.abc import Mapping
 
 import pytest
 
 from domain.inputs import Foreign
+from ports.provider import ProviderClient
+from ports.rate_budget import RateLimit, RequestClass, Unlimited
 from providers import registry
 from schemas.environment import PREFIX
 from schemas.settings import ExamplePaySettings, SettingsError, load
@@ -38,18 +41,46 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv(f"{PREFIX}{name}", value)
 
 
+def _clients() -> Mapping[str, ProviderClient]:
+    return registry.clients(dict.fromkeys(registry.rate_limits(), Unlimited()), RequestClass.SWEEP)
+
+
 async def test_a_second_provider_exists_if_it_is_configured(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """It then has a reader and a client."""
     for names in ({"stripe"}, {"stripe", "examplepay"}):
-        clients = registry.clients()
+        clients = _clients()
         assert set(clients) == set(registry.readers()) == names
         for name, client in clients.items():
             assert client.name == name
             await client.close()
         for name, value in SECOND.items():
             monkeypatch.setenv(f"{PREFIX}{name}", value)
+
+
+def test_every_provider_has_rules_of_its_amounts() -> None:
+    """Also without settings: they are pure, and every translator has a provider's name."""
+    rules = registry.money_rules()
+    assert set(rules) == set(registry.translators())
+    assert all(each.name == name for name, each in rules.items())
+
+
+@pytest.mark.parametrize(("livemode", "per_s"), [("true", 100.0), ("false", 25.0)])
+def test_an_account_has_the_rate_limit_of_its_mode(
+    monkeypatch: pytest.MonkeyPatch, livemode: str, per_s: float
+) -> None:
+    """As Stripe has it, unless the settings say otherwise; each mode has its own."""
+    monkeypatch.setenv(f"{PREFIX}STRIPE_LIVEMODE", livemode)
+    mode = "live" if livemode == "true" else "test"
+    assert registry.rate_limits() == {"stripe": RateLimit(f"stripe/acct_1/{mode}", per_s)}
+    monkeypatch.setenv(f"{PREFIX}STRIPE_REQUESTS_PER_S", "400")
+    for name, value in SECOND.items():
+        monkeypatch.setenv(f"{PREFIX}{name}", value)
+    assert registry.rate_limits() == {
+        "stripe": RateLimit(f"stripe/acct_1/{mode}", 400.0),
+        "examplepay": RateLimit("examplepay/merchant-1/test", 100.0),
+    }
 
 
 @pytest.mark.parametrize("key", ["sk_live_of_the_tests", "rk_live_of_the_tests"])
@@ -62,9 +93,26 @@ async def test_a_key_of_the_other_mode_stops_the_start(
     monkeypatch.setenv(f"{PREFIX}STRIPE_LIVEMODE", str(livemode))
     monkeypatch.setenv(f"{PREFIX}STRIPE_API_KEY", other)
     with pytest.raises(SettingsError, match=r"STRIPE_API_KEY is a .* PAYMENTS_STRIPE_LIVEMODE is"):
-        registry.clients()
+        _clients()
     monkeypatch.setenv(f"{PREFIX}STRIPE_LIVEMODE", str(not livemode))
-    await registry.clients()["stripe"].close()
+    await _clients()["stripe"].close()
+
+
+async def test_client_secrets_need_a_key_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The worker's key moves money, so the ingress does not use it."""
+    assert registry.client_secret_readers() == {}
+    monkeypatch.setenv(f"{PREFIX}STRIPE_READ_API_KEY", "rk_test_of_the_tests")
+    for name, value in SECOND.items():
+        monkeypatch.setenv(f"{PREFIX}{name}", value)
+    made = registry.client_secret_readers()
+    assert set(made) == {"stripe", "examplepay"}
+    assert await made["examplepay"].client_secret("any") is None
+    for name, reader in made.items():
+        assert reader.name == name
+        await reader.close()
+    monkeypatch.setenv(f"{PREFIX}STRIPE_READ_API_KEY", "rk_live_of_the_tests")
+    with pytest.raises(SettingsError, match=r"STRIPE_READ_API_KEY is a live key"):
+        registry.client_secret_readers()
 
 
 @pytest.mark.parametrize("livemode", [True, False])
@@ -74,7 +122,7 @@ async def test_a_key_without_a_mode_is_accepted(
     """A simulator's key has none; PAYMENTS_STRIPE_LIVEMODE sets the mode."""
     monkeypatch.setenv(f"{PREFIX}STRIPE_API_KEY", "key-of-a-stand-in")
     monkeypatch.setenv(f"{PREFIX}STRIPE_LIVEMODE", str(livemode))
-    await registry.clients()["stripe"].close()
+    await _clients()["stripe"].close()
 
 
 @pytest.mark.parametrize("livemode", [True, False])

@@ -10,15 +10,16 @@ from prometheus_client import CollectorRegistry
 from ports.records import ConsumedRecord
 from processor.worker import retention
 from processor.worker.metrics import WorkerMetrics
-from processor.worker.reconciler import Reconciler
 from processor.worker.retention import CHUNK_ROWS, Retention
 from processor.worker.router import Router
+from processor.worker.sweeps.sweep import Pace, Turn
 from runtime.heartbeat import Heartbeat
 from schemas.settings import WorkerSettings
 from tests.support.builders import Clock
 from tests.support.fakes import RecordingSender
 from tests.support.programs.folding import ONE
 from tests.support.programs.routing import unrouted
+from tests.support.programs.sweeping import Leads
 
 pytestmark = pytest.mark.anyio
 
@@ -93,8 +94,6 @@ async def test_each_record_that_is_routed_on_its_own_is_a_beat(
 
 async def test_a_pause_between_two_requests_is_no_silence() -> None:
     """A slow rate announces its pauses, which may be longer than a loop may be silent."""
-    settings, beats = WorkerSettings(reconcile_per_s=200.0), Beats()
-    nothing = cast("Any", None)
-    reconciler = Reconciler("", nothing, RecordingSender(), {}, settings, metrics(), Clock(), beats)
-    await reconciler._pause()
-    assert beats.rests == [1 / 200.0]
+    beats = Beats()
+    await Pace(200.0).pause(Turn(Leads(), beats))
+    assert beats.rests == [pytest.approx(1 / 200.0)]

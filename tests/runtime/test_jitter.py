@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from types import SimpleNamespace
 from typing import Any, Final, cast
 
@@ -10,16 +11,18 @@ from prometheus_client import CollectorRegistry
 
 from processor.worker.consumer_lag import ConsumerLag
 from processor.worker.metrics import WorkerMetrics
-from processor.worker.reconciler import Reconciler
 from processor.worker.retention import Retention
+from processor.worker.sweeps.reconciler import Reconciler
+from processor.worker.sweeps.sweep import Sweep
 from runtime.heartbeat import Heartbeat
 from runtime.jitter import JITTER
 from schemas.settings import WorkerSettings
 from tests.support.builders import Clock
+from tests.support.programs.sweeping import Leads
 
 ROUNDS: Final = 20
 INTERVAL_S: Final = 100.0
-SETTINGS: Final = WorkerSettings(reconcile_every_s=INTERVAL_S, history_sweep_s=INTERVAL_S)
+SETTINGS: Final = WorkerSettings(history_sweep_s=INTERVAL_S)
 
 
 class EnoughRoundsError(Exception):
@@ -40,16 +43,15 @@ class RecordingHeartbeat(Heartbeat):
 
 
 def reconciler(heartbeat: Heartbeat) -> Callable[[], Awaitable[None]]:
-    """Returns a loop of its pauses alone, because its rounds need Postgres."""
-    nothing = cast("Any", None)
+    """Returns the loop of a sweep that does nothing."""
+
+    async def nothing(_: object) -> None:
+        pass
+
+    none = cast("Any", None)
     metrics = WorkerMetrics(CollectorRegistry())
-    loop = Reconciler("", nothing, nothing, {}, SETTINGS, metrics, Clock(), heartbeat)
-
-    async def run() -> None:
-        while True:
-            await loop._rest()
-
-    return run
+    reconciler = Reconciler(none, none, {}, {}, SETTINGS, metrics, Clock(), Leads())
+    return partial(reconciler.repeat, Sweep("any", INTERVAL_S, nothing, heartbeat=heartbeat))
 
 
 def retention(heartbeat: Heartbeat) -> Callable[[], Awaitable[None]]:

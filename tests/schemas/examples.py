@@ -43,6 +43,7 @@ COMMANDS: Final[tuple[Command, ...]] = (
         amount=1999,
         currency="EUR",
         payment_method="pm_card_visa",
+        capture_method="automatic",
         expires_at=AT,
     ),
     CreatePayment(
@@ -59,11 +60,11 @@ COMMANDS: Final[tuple[Command, ...]] = (
         expires_at=AT,
     ),
     ConfirmPayment(**_COMMON, payment_method="pm_card_mastercard"),
-    CapturePayment(**_COMMON, amount=None),
+    CapturePayment(**_COMMON, amount="all"),
     CapturePayment(**_COMMON, amount=1),
     CancelPayment(**_COMMON),
     CancelPayment(**_COMMON, cause="expired"),
-    RefundPayment(**_COMMON, refund_id="ref_1", amount=None),
+    RefundPayment(**_COMMON, refund_id="ref_1", amount="all"),
     RefundPayment(**_COMMON, refund_id="ref_1", amount=700, reason="duplicate"),
 )
 RELEASE: Final = ReleasePayment(

@@ -95,7 +95,7 @@ WRONG: dict[str, tuple[str, Any]] = {
     "an amount that is true": ("amount", True),
     "no amount": ("amount", 0),
     "a negative amount": ("amount", -1),
-    "an amount of nine digits": ("amount", 100_000_000),
+    "an amount of thirteen digits": ("amount", 1_000_000_000_000),
     "a currency in lower case": ("currency", "eur"),
     "a currency of four characters": ("currency", "EURO"),
     "a currency and a new line": ("currency", "EUR\n"),

@@ -15,6 +15,7 @@ from schemas.state import PaymentState
 from tests.domain.histories.after_final_histories import AFTER_FINAL_HISTORIES
 from tests.domain.histories.builders import create, received
 from tests.domain.histories.history import History, with_create_result
+from tests.domain.histories.money.amount_histories import AMOUNT_HISTORIES
 from tests.domain.histories.payment_histories import PAYMENT_HISTORIES
 from tests.domain.histories.replay import Replay
 from tests.domain.histories.situations import SITUATIONS, payment_that_is
@@ -25,7 +26,9 @@ from tests.schemas.json_schema import problems
 #: Hypothesis's deadline would fail on a busy machine.
 unhurried = settings(deadline=None)
 
-HISTORIES = tuple(map(with_create_result, (*PAYMENT_HISTORIES, *AFTER_FINAL_HISTORIES)))
+HISTORIES = tuple(
+    map(with_create_result, (*PAYMENT_HISTORIES, *AMOUNT_HISTORIES, *AFTER_FINAL_HISTORIES))
+)
 SCHEMA = published_schema("payment-state")
 
 

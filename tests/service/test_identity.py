@@ -39,7 +39,7 @@ async def test_another_body_under_the_same_key_is_refused(stack: Stack) -> None:
     async with PaymentsClient(stack.url, stack.api_key) as client:
         payment_id = await client.create(BODY, "another-body")
         await client.wait_for(payment_id, lambda p: bool(p["status"] == "SUCCEEDED"))
-        refused = await client.try_post("/v1/payments", {**BODY, "amount": 1}, "another-body")
+        refused = await client.try_post("/v1/payments", {**BODY, "amount": 4300}, "another-body")
         assert refused.status_code == 422
         assert refused.headers["content-type"] == "application/problem+json"
         payment = await client.get(f"/v1/payments/{payment_id}")

@@ -65,7 +65,9 @@ FAULTS: Final = (
     Fault("duplicated", 0.6, "delivered more than once"),
     Fault("delayed", 0.6, "delivered later than the ones after it"),
     Fault("dropped", 0.6, "never delivered; the list of events has it"),
+    Fault("listed_late", 0.0, "the list has it only after later ones: from draws of its own"),
     Fault("not_generated", 0.25, "no event is generated; only the object shows the change"),
+    Fault("part_not_generated", 0.0, "a refund's or dispute's is not: from draws of its own"),
     Fault("wrong_signature", 0.1, "a copy signed with another secret"),
     Fault("altered_body", 0.1, "a copy with another amount under the signature of the first"),
     Fault("stale_signature", 0.1, "an old copy is replayed by an attacker"),
@@ -94,6 +96,10 @@ LEADING_TO: Final[Mapping[str, Mapping[str, float]]] = {
     "park": {"no_answer": 0.15, "slow": 0.3},
     "delete_unrouted": {"no_answer": 0.15, "slow": 0.3},
     "retry_with_new_key": {"refused_connection": 0.7, "outage": 1.0},
+    # the first reading of the event list makes many requests, and all must succeed
+    "write_cursor": dict.fromkeys(
+        ("delay", "refused_connection", "rate_limited", "error_before", "no_answer", "slow"), 0.0
+    ),
 }
 #: The probability of a crash at the favoured point, and the most such crashes.
 FAVOUR: Final = 0.3

@@ -9,9 +9,11 @@ from typing import Final
 
 _STATEMENTS: Final = (
     "unpublished", "mark_published",
-    "claim", "finish", "retry", "retry_with_new_key",
+    "claim", "freeze", "finish", "retry", "retry_with_new_key",
     "owners", "park", "ignore", "routable", "unrouted_expired", "delete_unrouted",
-    "read_cursor", "write_cursor", "unfinished", "payments_expired", "gauges",
+    "read_cursor", "write_cursor", "plan_looks", "due_looks", "note_looks", "end_looks",
+    "owners_with_payments", "known_events",
+    "payments_expired", "gauges",
 )  # fmt: skip
 _STEPS: Final = (
     # an ingress

@@ -15,6 +15,9 @@ REGRESSIONS = {
     9361: "a capture was refused while the client repeated it, and this was never reported",
     10346: "a batch that began during a take-over published again what the take-over had published",
     6800: "the last authorization was taken back in its own second, and the payment never ended",
+    1774: "an unread rendering of a dispute's event waited under the ID of the readable one",
+    2146: "a duplicate was read again and refused, and had two outcomes",
+    60231: "a fraud warning without any event, which only a list of them has",
     9947: "a fact stayed parked while a former owner created its payment",
 }
 

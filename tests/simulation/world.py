@@ -3,6 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import Coroutine, Iterator
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Final
 
@@ -12,8 +13,8 @@ from pydantic import SecretStr
 from domain.transitions import is_final
 from postgres.ops.operator import Quarantine
 from processor.ops.release import release_record
-from schemas.settings import StreamSettings, StripeSettings, WorkerSettings
-from schemas.topics import PROCESSOR_SOURCES, PROVIDER_WEBHOOKS_UNROUTED
+from schemas.headers import EVENT_ID, as_text
+from schemas.topics import PROCESSOR_SOURCES, PROVIDER_WEBHOOKS, PROVIDER_WEBHOOKS_UNROUTED
 from tests.simulation.driving.client import Client, Market
 from tests.simulation.driving.fault_injector import FaultInjector
 from tests.simulation.driving.webhook_delivery import SECRET, WebhookDelivery
@@ -26,13 +27,16 @@ from tests.simulation.kafka.group import Group
 from tests.simulation.kafka.log import Log
 from tests.simulation.kafka.publishing import StateRecord, StateTopic
 from tests.simulation.kafka.table import Changelog, Disk
+from tests.simulation.outside.journal import lateness_of
 from tests.simulation.outside.kinds import KINDS, LEADING_TO
 from tests.simulation.outside.provider import Happened, Provider
+from tests.simulation.outside.strangers import Strangers, waits_in_vain
 from tests.simulation.postgres.database import Database
 from tests.simulation.process import Process, surface
 from tests.simulation.programs.ingress import Ingress, NoResponseError
-from tests.simulation.programs.machine import Counters, Machine, Settings, Surroundings
+from tests.simulation.programs.machine import Counters, Machine, Surroundings
 from tests.simulation.programs.parts import Parts
+from tests.simulation.programs.settings import settings_of
 from tests.simulation.programs.stream import StreamWorker
 from tests.simulation.programs.worker import WorkerProcess
 from tests.simulation.trace import Trace
@@ -47,30 +51,10 @@ STREAM_TROUBLE: Final = 6.0
 #: Seconds between two rounds of the operator, who releases each quarantine twice.
 OPERATOR_S: Final = 5.0
 RELEASES: Final = 2
+#: Older than any webhook may wait.
+LONG_AGO: Final = datetime(2000, 1, 1, tzinfo=UTC)
 _SETTLED: Final = frozenset({"SUCCEEDED", "FAILED", "CANCELED"})
 _TIMERS: Final = "select count(*) from timers where kind <> 'authorization_expiry'"
-
-
-def _settings(chance: Chance) -> Settings:
-    """Settings with waits below a minute, and sometimes a small dedup table."""
-    return Settings(
-        stream=StreamSettings(
-            publish_deadline_s=10.0,
-            dedup_retention_s=chance.choice((15.0, 604_800.0)),
-            dedup_per_payment=chance.choice((8, 64)),
-        ),
-        work=WorkerSettings(
-            call_concurrency=8,
-            call_poll_s=0.7,
-            call_lease_s=24.0,
-            call_backoff_base_s=0.5,
-            call_backoff_max_s=12.0,
-            reconcile_every_s=7.0,
-            unfinished_after_s=14.0,
-            reconcile_page=chance.choice((3, 100)),
-        ),
-        stripe=StripeSettings(stripe_api_key=SecretStr("sk_test_simulation"), stripe_timeout_s=8.0),
-    )
 
 
 class _IngressProgram:
@@ -110,8 +94,9 @@ class World:
         )
         stream_group = Group("stream", PROCESSOR_SOURCES, log, chance, trace, watch.offsets)
         router_group = Group("router", (PROVIDER_WEBHOOKS_UNROUTED,), log, chance, trace)
+        settings = settings_of(chance, is_list_late=lateness_of(seed) is not None)
         self._around = around = Surroundings(
-            parts, _settings(chance), counters, chance, trace, log, database, self._state,
+            parts, settings, counters, chance, trace, log, database, self._state,
             self._provider, Changelog(), stream_group, router_group, watch.commit,
             partial(watch.found, "STOP", ""), [],
         )  # fmt: skip
@@ -121,6 +106,7 @@ class World:
         self._machines = [*self._ingresses, *self._workers()]
         self._fault_injector = FaultInjector(around, self._machines)
         self._clients = self._clients_of(seed)
+        self._strangers = Strangers(seed)
         self._by_payment = {client.payment_id: client for client in self._clients}
 
     def _workers(self) -> Iterator[Machine]:
@@ -150,7 +136,7 @@ class World:
         await self._run_with_faults()
         await arriving
         self._heal()
-        if await self._rests_in_time():
+        if await self._rests_in_time() and await self._gives_strangers_up():
             self._check_at_rest()
         if self._operating is not None:
             self._operating.cancel()
@@ -205,6 +191,9 @@ class World:
                 self._webhook_delivery.send(*_third_partys_event(client.payment_id, client.amount))
                 await asyncio.sleep(self.chance.between(0.0, 2.0))
             client.create()
+            for kind, event_id, body in self._strangers.events():
+                self.chance.met[f"stranger's {kind}"] += 1
+                self._webhook_delivery.send(event_id, body)
             await asyncio.sleep(self.chance.between(0.0, ARRIVALS_S / len(self._clients)))
 
     def _heal(self) -> None:
@@ -212,6 +201,8 @@ class World:
         self.chance.heal()
         self._provider.list_late_events()
         self._database.out_until = 0.0
+        #: One reading may be under way; the next one has everything that happened before.
+        self._parts_listed_at = self._database.part_readings + 2
         self._database.is_mended = True
         for machine in self._machines:
             machine.heal()
@@ -231,6 +222,18 @@ class World:
             self._watch.found("L1", payment_id, f"{what}, {REST_WITHIN_S} s after the faults ended")
         return False
 
+    async def _gives_strangers_up(self) -> bool:
+        """L1: whether all that waits in vain ends once it is old enough."""
+        database = self._database
+        for _ in range(int(REST_WITHIN_S)):
+            if not database.unrouted and not any(self._waiting()):
+                return True
+            for event_id, (at, webhook) in database.unrouted.items():
+                database.unrouted[event_id] = (min(at, LONG_AGO), webhook)
+            await asyncio.sleep(1.0)
+        self._watch.found("L1", "", f"{len(database.unrouted)} webhooks wait for ever")
+        return False
+
     def _waiting(self) -> Iterator[tuple[str, str]]:  # noqa: C901  # a list of checks
         """Yields what is not at rest, with the payment's ID if it concerns one."""
         database, around = self._database, self._around
@@ -239,13 +242,15 @@ class World:
                 yield f"{name}: {group.lag()} records unprocessed", ""
         if database.unpublished:
             yield f"{len(database.unpublished)} publications unpublished", ""
-        if database.unrouted:
-            yield f"{len(database.unrouted)} webhooks unrouted", ""
+        if unrouted := [each for each in database.unrouted if not waits_in_vain(each)]:
+            yield f"{len(unrouted)} webhooks unrouted", ""
         if self._webhook_delivery.in_flight:
             yield f"{self._webhook_delivery.in_flight} webhooks in flight", ""
-        newest = self._provider.newest_event()
-        if database.cursors.get("stripe") != newest:
-            yield f"the provider's events are not read to {newest}", ""
+        if unread := self._provider.listed_events() - self._logged_events():
+            yield f"{len(unread)} of the provider's events are not read: {min(unread)}", ""
+        has_lost_parts = self.chance.met["part_not_generated"]
+        if has_lost_parts and database.part_readings < self._parts_listed_at:
+            yield "refunds and disputes are not listed again", ""
         if self._provider.world.store.row(_TIMERS)[0]:
             yield "a timer is pending at the provider", ""
         for key, call in database.calls.items():
@@ -254,6 +259,15 @@ class World:
                 yield f"call {key} is due", payment_id
         for client in self._clients:
             yield from self._unfinished(client)
+
+    def _logged_events(self) -> set[str]:
+        """The events in the log, in the form that the list has them in."""
+        account = f'"api_version":"{self._provider.versions.account}"'.encode()
+        return {
+            as_text(record.headers).get(EVENT_ID, "")
+            for record in self._log.all((PROVIDER_WEBHOOKS, PROVIDER_WEBHOOKS_UNROUTED))
+            if account in record.value
+        }
 
     def _unfinished(self, client: Client) -> Iterator[tuple[str, str]]:
         if client.busy:
@@ -281,6 +295,7 @@ class World:
             checks.nothing_is_quarantined(database),
             checks.calls_are_written_with_their_payment(database),
             checks.dead_letters_are_sent(self._log, database),
+            checks.strangers_end_as_ignored(self._log, database),
             checks.forgeries_have_no_effect(self._log, self._webhook_delivery.accepted_forgeries),
             checks.same_key_same_payment(self._clients),
             checks.one_object_per_operation(provider),

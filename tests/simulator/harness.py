@@ -23,6 +23,7 @@ from sandbox.stripe_simulator.server import create_server
 from sandbox.stripe_simulator.settings import SimulatorSettings
 
 API_KEY = "sk_test_of_the_tests"
+READ_API_KEY = "rk_test_of_the_tests"
 WEBHOOK_SECRET = "whsec_of_the_tests"  # noqa: S105 - it guards nothing
 DEADLINE_S = 15.0
 _POLL_S = 0.02
@@ -171,7 +172,8 @@ def serving(receiver: Receiver, **settings: Any) -> Iterator[Simulator]:
     with contextlib.ExitStack() as stack:
         sock = stack.enter_context(contextlib.closing(listen()))
         port = sock.getsockname()[1]
-        server = create_server(SimulatorSettings(api_key=API_KEY, port=port, **settings))
+        given = SimulatorSettings(api_key=API_KEY, read_api_key=READ_API_KEY, port=port, **settings)
+        server = create_server(given)
         stack.enter_context(served(server, sock))
         base_url = f"http://127.0.0.1:{port}"
         transport = stripe.RequestsClient(timeout=10)

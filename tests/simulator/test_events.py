@@ -98,3 +98,49 @@ def test_undelivered_events_can_be_listed() -> None:
         simulator.settle()
         assert not events.list({"delivery_success": False}).data
         assert [e.pending_webhooks for e in events.list().data] == [0, 0, 0]
+
+
+def test_an_event_is_listed_in_the_accounts_version_of_its_time(simulator: Simulator) -> None:
+    """Upgrading the account does not change what is listed, and webhooks have the endpoint's."""
+    simulator.control("account", {"api_version": "2018-11-08"})
+    held = simulator.pay(capture_method="manual")
+    (held_charge,) = simulator.client.v1.charges.list({"payment_intent": held.id}).data
+    simulator.control("account", {"api_version": api_version})
+    simulator.client.v1.payment_intents.capture(held.id)
+    events = simulator.client.v1.events
+    (created,) = events.list({"type": "payment_intent.created"}).data
+    (old,) = events.list({"type": "payment_intent.amount_capturable_updated"}).data
+    (new,) = events.list({"type": "payment_intent.succeeded"}).data
+    assert [e.api_version for e in (created, old, new)] == ["2018-11-08", "2018-11-08", api_version]
+    assert created.data.object["status"] == "requires_confirmation"
+    (charge,) = old.data.object["charges"]["data"]
+    assert (charge["id"], charge["captured"]) == (held_charge.id, False)
+    assert "charges" not in new.data.object
+    assert events.retrieve(old.id).to_dict() == {**old.to_dict(), "pending_webhooks": 0}
+    received = simulator.receiver.wait_for_types("payment_intent.succeeded")
+    assert {item.event["api_version"] for item in received} == {api_version}
+
+
+def test_an_old_account_does_not_list_the_events_of_refunds(simulator: Simulator) -> None:
+    """Before 2024-10-28 it lists the charge's, with the refunds of that time."""
+    simulator.control("account", {"api_version": "2020-08-27"})
+    paid = simulator.pay()
+    for amount in (300, 200):
+        simulator.client.v1.refunds.create({"payment_intent": paid.id, "amount": amount})
+    events = simulator.client.v1.events
+    assert events.list({"type": "refund.created"}).data == []
+    listed = [e.data.object["refunds"] for e in events.list({"type": "charge.refunded"}).data]
+    assert [[r["amount"] for r in each["data"]] for each in listed] == [[300, 200], [300]]
+    assert len(simulator.receiver.wait_for_types("refund.created", "refund.created")) >= 2
+
+
+def test_an_old_accounts_dashboard_releases_by_a_refund(simulator: Simulator) -> None:
+    """Without a request the account's version decides."""
+    simulator.control("account", {"api_version": "2023-10-16"})
+    held = simulator.pay(capture_method="manual")
+    simulator.control(f"payment_intents/{held.id}/capture", {"amount": 700})
+    (release,) = simulator.client.v1.refunds.list({"payment_intent": held.id}).data
+    assert release.amount == 300
+    listed = simulator.client.v1.events.list({"type": "charge.*"}).data
+    assert {"charge.refunded", "charge.refund.updated"} <= {e.type for e in listed}
+    assert {e.api_version for e in listed} == {"2023-10-16"}

@@ -39,6 +39,7 @@ def test_hostile_faults_do_not_corrupt_the_simulator() -> None:
         stats = simulator.read("stats")
         objects = simulator.read("objects")
         simulator.http.put("/_control/faults", content="none").raise_for_status()
+        simulator.control("clock", {"advance_seconds": PRESETS["hostile"].listed_late_s[1] + 1})
         undelivered = simulator.client.v1.events.list(
             {"delivery_success": False, "limit": 100}
         ).data

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 import stripe
 
-from tests.simulator.harness import Simulator
+from tests.simulator.harness import READ_API_KEY, Simulator
 
 DECLINES = [
     ("pm_card_chargeDeclined", "card_declined", "generic_decline"),
@@ -74,6 +74,26 @@ def test_an_unknown_method_is_refused_before_anything_is_made(simulator: Simulat
     assert simulator.read("objects")["payment_intents"] == []
 
 
+def test_without_a_return_url_only_stripes_sdk_can_ask_the_customer(simulator: Simulator) -> None:
+    """There is no page; the customer authenticates all the same."""
+    waiting = simulator.pay("pm_card_threeDSecure2Required")
+    assert waiting.next_action is not None
+    assert waiting.next_action.type == "use_stripe_sdk"
+    assert "redirect_to_url" not in waiting.next_action.to_dict()
+    simulator.control(f"payment_intents/{waiting.id}/complete_action", {"outcome": "succeed"})
+    assert simulator.client.v1.payment_intents.retrieve(waiting.id).status == "succeeded"
+
+
+def test_a_restricted_key_reads_payment_intents_and_nothing_else(simulator: Simulator) -> None:
+    """Everything else is a 403."""
+    paid = simulator.pay()
+    headers = {"Authorization": f"Bearer {READ_API_KEY}"}
+    url = f"/v1/payment_intents/{paid.id}"
+    assert simulator.http.get(url, headers=headers).json()["client_secret"] == paid.client_secret
+    for method, other in (("POST", url), ("GET", "/v1/events"), ("POST", f"{url}/cancel")):
+        assert simulator.http.request(method, other, headers=headers).status_code == 403
+
+
 @pytest.mark.parametrize("outcome", ["succeed", "fail"])
 def test_authentication_decides(simulator: Simulator, outcome: str) -> None:
     """After authentication the card is charged; otherwise the intent waits for another one."""
@@ -126,7 +146,7 @@ def test_capture_in_full(simulator: Simulator) -> None:
 
 
 def test_a_partial_capture_releases_the_rest(simulator: Simulator) -> None:
-    """The rest of a partial capture shows as refunded on the charge, as at Stripe."""
+    """Since 2025-03-31 without a refund: what was captured can be refunded, and no more."""
     held = simulator.pay(capture_method="manual")
     captured = simulator.client.v1.payment_intents.capture(
         held.id, {"amount_to_capture": 700, "expand": ["latest_charge.refunds"]}
@@ -134,22 +154,46 @@ def test_a_partial_capture_releases_the_rest(simulator: Simulator) -> None:
     assert (captured.amount, captured.amount_received) == (1000, 700)
     charge = captured.latest_charge
     assert isinstance(charge, stripe.Charge)
-    assert (charge.amount_captured, charge.amount_refunded) == (700, 300)
+    assert (charge.amount_captured, charge.amount_refunded) == (700, 0)
     assert charge.refunds is not None
-    assert [refund.amount for refund in charge.refunds.data] == [300]
+    assert charge.refunds.data == []
     with pytest.raises(stripe.InvalidRequestError) as refusal:
         simulator.client.v1.refunds.create({"payment_intent": held.id, "amount": 701})
     assert refusal.value.code == "amount_too_large"
 
 
 def test_cancel_releases_an_authorization(simulator: Simulator) -> None:
-    """Cancelling an authorized intent releases the charge, with charge.refunded."""
+    """Since 2025-03-31 without a refund."""
     held = simulator.pay(capture_method="manual")
     canceled = simulator.client.v1.payment_intents.cancel(
         held.id, {"cancellation_reason": "abandoned"}
     )
     assert (canceled.status, canceled.cancellation_reason) == ("canceled", "abandoned")
-    simulator.receiver.wait_for_types("charge.refunded", "payment_intent.canceled")
+    simulator.receiver.wait_for_types("payment_intent.canceled")
+    refunds = simulator.client.v1.refunds.list({"payment_intent": held.id})
+    assert refunds.data == []
+
+
+@pytest.mark.parametrize("version", ["2023-10-16", "2024-10-28.acacia", "2025-02-24.acacia"])
+def test_an_old_request_releases_by_a_refund(simulator: Simulator, version: str) -> None:
+    """Before 2025-03-31, and every event about it has the form of the request's version."""
+    old: stripe.RequestOptions = {"stripe_version": version}
+    held = simulator.pay(capture_method="manual")
+    params: Any = {"amount_to_capture": 700, "expand": ["latest_charge"]}
+    captured = simulator.client.v1.payment_intents.capture(held.id, params, old)
+    charge = captured.latest_charge
+    assert isinstance(charge, stripe.Charge)
+    assert (charge.amount_captured, charge.amount_refunded) == (700, 300)
+    (release,) = simulator.client.v1.refunds.list({"payment_intent": held.id}).data
+    assert (release.amount, release.status, release.reason) == (300, "succeeded", None)
+    expected = {"charge.refunded", "charge.refund.updated"}
+    if version >= "2024-10-28":
+        expected.add("refund.created")
+    events = simulator.client.v1.events.list({"limit": 50}).data
+    assert {e.type for e in events if e.api_version == version} == expected
+    simulator.client.v1.refunds.create({"payment_intent": held.id, "amount": 700})
+    with pytest.raises(stripe.InvalidRequestError):
+        simulator.client.v1.refunds.create({"payment_intent": held.id, "amount": 1})
 
 
 def _capture_too_much(client: stripe.StripeClient, held: str, _: str) -> Any:
@@ -184,7 +228,9 @@ INVALID: list[tuple[dict[str, Any], str, str | None]] = [
     ({"currency": None}, "currency", "parameter_missing"),
     ({"amount": 0}, "amount", "parameter_invalid_integer"),
     ({"amount": 49}, "amount", "amount_too_small"),
-    ({"amount": 100_000_000}, "amount", "amount_too_large"),
+    ({"amount": 1_000_000_000_000}, "amount", "amount_too_large"),
+    ({"amount": 1501, "currency": "kwd"}, "amount", None),
+    ({"amount": 150, "currency": "isk"}, "amount", None),
     ({"amount": "ten"}, "amount", "parameter_invalid_integer"),
     ({"currency": "xxx"}, "currency", None),
     ({"capture_method": "never"}, "capture_method", None),
@@ -281,3 +327,35 @@ def test_the_key_may_be_a_user_name(simulator: Simulator) -> None:
     response = simulator.http.get("/v1/events", auth=("sk_test_of_the_tests", ""))
     assert response.status_code == 200
     assert response.headers["request-id"].startswith("req_")
+
+
+def test_an_authorization_can_be_raised(simulator: Simulator) -> None:
+    """The new total is the intent's amount, and can be captured and refunded."""
+    api = simulator.client.v1.payment_intents
+    held = simulator.pay(capture_method="manual")
+    simulator.receiver.wait_for_types("payment_intent.amount_capturable_updated")
+    raised = api.increment_authorization(held.id, {"amount": 1500})
+    assert (raised.amount, raised.amount_capturable) == (1500, 1500)
+    with pytest.raises(stripe.InvalidRequestError):
+        api.increment_authorization(held.id, {"amount": 1500})
+    captured = api.capture(held.id)
+    assert (captured.amount, captured.amount_received) == (1500, 1500)
+    with pytest.raises(stripe.InvalidRequestError) as refusal:
+        api.increment_authorization(held.id, {"amount": 2000})
+    assert refusal.value.code == "payment_intent_unexpected_state"
+    simulator.client.v1.refunds.create({"payment_intent": held.id, "amount": 1500})
+
+
+def test_more_than_is_authorized_can_be_captured_elsewhere(simulator: Simulator) -> None:
+    """The intent's amount is what was captured; the charge keeps what was authorized."""
+    held = simulator.pay(capture_method="manual")
+    simulator.control(f"payment_intents/{held.id}/capture", {"amount": 1200})
+    intent = simulator.client.v1.payment_intents.retrieve(held.id, {"expand": ["latest_charge"]})
+    assert (intent.amount, intent.amount_received, intent.amount_capturable) == (1200, 1200, 0)
+    charge = intent.latest_charge
+    assert isinstance(charge, stripe.Charge)
+    assert (charge.amount_captured, charge.amount_refunded) == (1200, 0)
+    assert charge.payment_method_details is not None
+    assert charge.payment_method_details.card is not None
+    assert charge.payment_method_details.card.amount_authorized == 1000
+    simulator.client.v1.refunds.create({"payment_intent": held.id, "amount": 1200})

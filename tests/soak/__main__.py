@@ -24,6 +24,7 @@ EVERY_S: Final = 2.0
 ROUGH: Final = {"duplicate": 0.3, "reorder": 0.3, "delay": 0.2, "drop": 0.02}
 SHORT_RETENTION: Final = QUICK | {
     "PAYMENTS_HISTORY_RETENTION_S": "30",
+    "PAYMENTS_LOG_RETENTION_S": "30",
     "PAYMENTS_HISTORY_SWEEP_S": "2",
     "PAYMENTS_DEDUP_RETENTION_S": "10",
 }

@@ -160,11 +160,12 @@ def command_body(payment_id: str, kind: str, **changes: Any) -> dict[str, Any]:
             "amount": AMOUNT,
             "currency": "EUR",
             "payment_method": "card_1",
+            "capture_method": "automatic",
             "expires_at": (NOW + timedelta(days=1)).isoformat(),
         },
         "confirm": {"payment_method": "card_2"},
-        "capture": {"amount": None},
-        "refund": {"refund_id": identity.refund_id(payment_id, "key"), "amount": None},
+        "capture": {"amount": "all"},
+        "refund": {"refund_id": identity.refund_id(payment_id, "key"), "amount": "all"},
     }
     return {
         "type": kind,
@@ -185,6 +186,7 @@ def event_body(payment_id: str, status: str, event_id: str, **changes: Any) -> d
         "id": object_of(payment_id),
         "status": status,
         "amount": AMOUNT,
+        "amount_capturable": AMOUNT if status == "requires_capture" else 0,
         "amount_received": AMOUNT if status == "succeeded" else 0,
         "currency": "eur",
         **changes,

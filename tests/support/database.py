@@ -25,8 +25,10 @@ TABLES: Final = (
     "quarantines",
     "unrouted",
     "cursors",
+    "looks",
     "dead_letter_replays",
     "ignored_webhooks",
+    "rate_budgets",
 )
 #: Tables that only a migration writes.
 CONSTANT: Final = {"schema_migrations", "payment_statuses", "allowed_transitions"}

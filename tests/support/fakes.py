@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from domain.calls import ProviderCall
 from ports.producer_record import ProducerRecord
-from ports.provider import CallOutcome, FetchedEvent, Unknown
+from ports.provider import CallOutcome, FetchedEvent, Refused, Unknown
 
 T = TypeVar("T")
 
@@ -42,16 +42,32 @@ class Provider:
     pages: Sequence[Sequence[FetchedEvent] | Exception] = ()
     #: The current state of its objects, by object ID.
     objects: dict[str, FetchedEvent | Exception] = field(default_factory=dict)
+    #: Pages of the parts of its objects, by object ID. An error ends the pages.
+    parts: dict[str, Sequence[Sequence[FetchedEvent] | Exception]] = field(default_factory=dict)
+    #: Pages of the parts of all objects.
+    new_parts: Sequence[Sequence[FetchedEvent] | Exception] = ()
     #: Calls wait until this is set.
     gate: asyncio.Event | None = None
     keys: list[str] = field(default_factory=list)
+    #: The requests that came, and the release that prepares them.
+    sent: list[bytes | None] = field(default_factory=list)
+    release: str = "one"
+    refuses: Refused | None = None
     looked_up: list[tuple[str, datetime]] = field(default_factory=list)
+    last_tries: list[datetime | None] = field(default_factory=list)
     cursors: list[str | None] = field(default_factory=list)
+    since: list[datetime | None] = field(default_factory=list)
     retrieved: list[str] = field(default_factory=list)
+    parts_asked: list[str | datetime] = field(default_factory=list)
 
-    async def call(self, call: ProviderCall, key: str) -> CallOutcome:
+    def prepare(self, call: ProviderCall) -> bytes | Refused:
+        """See ``ProviderClient.prepare``."""
+        return self.refuses or f"{self.release} {call.key}".encode()
+
+    async def call(self, call: ProviderCall, key: str, request: bytes | None = None) -> CallOutcome:
         """See ``ProviderClient.call``."""
         assert call.provider == self.name
+        self.sent.append(request)
         self.keys.append(key)
         if self.gate is not None:
             await self.gate.wait()
@@ -62,9 +78,15 @@ class Provider:
             raise response
         return response
 
-    async def look_up(self, call: ProviderCall, first_tried_at: datetime) -> CallOutcome | None:
+    async def look_up(
+        self,
+        call: ProviderCall,
+        first_tried_at: datetime,
+        last_tried_at: datetime | None = None,
+    ) -> CallOutcome | None:
         """See ``ProviderClient.look_up``."""
         self.looked_up.append((call.key, first_tried_at))
+        self.last_tries.append(last_tried_at)
         return _returned(self.found.pop(0))
 
     async def retrieve(self, object_id: str) -> FetchedEvent:
@@ -72,9 +94,24 @@ class Provider:
         self.retrieved.append(object_id)
         return _returned(self.objects[object_id])
 
-    async def events_after(self, cursor: str | None) -> AsyncIterator[Sequence[FetchedEvent]]:
+    async def parts_of(self, object_id: str) -> AsyncIterator[Sequence[FetchedEvent]]:
+        """See ``ProviderClient.parts_of``."""
+        self.parts_asked.append(object_id)
+        for page in self.parts.get(object_id, ()):
+            yield _returned(page)
+
+    async def parts_since(self, at: datetime) -> AsyncIterator[Sequence[FetchedEvent]]:
+        """See ``ProviderClient.parts_since``."""
+        self.parts_asked.append(at)
+        for page in self.new_parts:
+            yield _returned(page)
+
+    async def events_after(
+        self, cursor: str | None, since: datetime | None = None
+    ) -> AsyncIterator[Sequence[FetchedEvent]]:
         """See ``ProviderClient.events_after``."""
         self.cursors.append(cursor)
+        self.since.append(since)
         for page in self.pages:
             yield _returned(page)
 

@@ -71,9 +71,9 @@ async def caller(pool: Pool, clock: Clock) -> Caller:
 
 
 @pytest.fixture
-def sweeping(own_database: str, pool: Pool, clock: Clock) -> Sweeping:
+def sweeping(pool: Pool, clock: Clock) -> Sweeping:
     """A reconciler over an empty store."""
-    return Sweeping(own_database, pool, clock)
+    return Sweeping(pool, clock)
 
 
 @pytest.fixture

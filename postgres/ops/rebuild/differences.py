@@ -6,6 +6,8 @@ from typing import Any, Final, LiteralString
 
 from psycopg import AsyncConnection, sql
 
+from domain.status import ProviderStatus
+from postgres.history import SENT_ON
 from postgres.ops.rebuild.parts import Part
 
 Connection = AsyncConnection[tuple[Any, ...]]
@@ -22,9 +24,11 @@ class Table:
     only: LiteralString = "true"
 
 
-#: Releases are not decided again, and what waits behind a quarantine is not decided yet.
-_DECIDED: Final = """kind <> 'operator.release' and not (outcome in ('parked', 'quarantined')
-    and payment_id in (select payment_id from {stored}.quarantines))"""
+#: Releases are not decided again, nor is what was sent on because of its age, and what waits
+#: behind a quarantine is not decided yet.
+_DECIDED: Final = """kind <> 'operator.release' and reason <> {sent_on}
+    and not (outcome in ('parked', 'quarantined')
+        and payment_id in (select payment_id from {stored}.quarantines))"""
 
 TABLES: Final = (
     Table(
@@ -46,7 +50,7 @@ TABLES: Final = (
     Table(
         "disputes",
         ("payment_id", "dispute_id"),
-        ("status", "amount", "funds_withdrawn", "funds_reinstated"),
+        ("status", "amount", "currency", "respond_by", "funds"),
     ),
     Table("provider_calls", ("call_key",), ("payment_id", "provider", "operation", "request")),
     Table("inbox", ("event_id",), ("payment_id", "kind", "outcome", "version"), _DECIDED),
@@ -56,6 +60,23 @@ TABLES: Final = (
 _AS_TEXT: Final = frozenset({"snapshot"})
 #: Removed once they have no use any more. Then there is nothing to compare.
 _REMOVED: Final = frozenset({"request"})
+
+#: The rebuilt document, in the form of a stored one from before a report of a capture said whether
+#: it names a cause: it has none that does, and has only the latest of such reports. What such a
+#: report says is unknown then, and was decided without it.
+_DOCUMENT: Final = """
+    case when s.document = r.document or s.document @? {names_cause} or not r.document ? 'facts'
+        then r.document
+        else jsonb_set(r.document, array['facts'], (
+            select jsonb_agg(fact - case when is_capture then 'names_cause' else '' end order by n)
+            from (select fact, n, is_capture, max(n) filter (where is_capture) over () as last
+                  from (select fact, n, fact ->> 'status' = {captured} as is_capture
+                        from jsonb_array_elements(r.document -> 'facts')
+                            with ordinality as facts(fact, n)) as facts) as facts
+            where not is_capture or n = last)) end"""
+_NAMES_CAUSE: Final = (
+    f'$.facts[*] ? (@.status == "{ProviderStatus.SUCCEEDED}" && @.names_cause == true)'
+)
 
 _ROWS: Final = """
     with s as (select true as is_here, {key}, {columns} from {stored}.{table}
@@ -110,7 +131,7 @@ def _parts(stored: str, table: Table, part: Part) -> dict[str, sql.Composable]:
         "table": sql.Identifier(table.name),
         "part": part.has(),
         "stored_part": part.has_call(rows) if table.name == "provider_calls" else part.has(),
-        "only": sql.SQL(table.only).format(stored=schema),
+        "only": sql.SQL(table.only).format(stored=schema, sent_on=sql.Literal(SENT_ON)),
         "sides": comma.join(
             sql.SQL("{} as {}, {} as {}").format(
                 old[c], sql.Identifier(f"stored_{c}"), new[c], sql.Identifier(f"rebuilt_{c}")
@@ -134,8 +155,16 @@ def _stored(column: str) -> sql.Composable:
 
 
 def _rebuilt(column: str) -> sql.Composable:
-    """Returns the rebuilt value; null, where the stored one was removed."""
+    """Returns the rebuilt value, as an older release would have stored it if this one is older.
+
+    It is null where the stored one was removed.
+    """
     name = sql.Identifier("r", column)
+    if column == "document":
+        return sql.SQL(_DOCUMENT).format(
+            names_cause=sql.Literal(_NAMES_CAUSE),
+            captured=sql.Literal(str(ProviderStatus.SUCCEEDED)),
+        )
     if column not in _REMOVED:
         return name
     return sql.SQL("case when s.is_here and {} is null then null else {} end").format(

@@ -7,29 +7,30 @@ from typing import Any, Final
 from psycopg import AsyncConnection, sql
 
 from postgres.batch.columns import as_columns
-from postgres.history import NEVER_CAME
+from postgres.history import NEVER_CAME, SENT_ON
 from postgres.ops.rebuild.parts import Part
 
 Connection = AsyncConnection[tuple[Any, ...]]
 Rows = list[tuple[Any, ...]]
 
 #: Every input, in the order of the decisions. Without its order it can't be decided again, and
-#: neither if it was given up because of its age. Releases are not decided again, and what waits
-#: behind a quarantine is not decided yet.
+#: neither if it was given up because of its age. Releases are not decided again, nor is what was
+#: sent on because of its age, and what waits behind a quarantine is not decided yet.
 _INPUTS: Final = """
     select payment_id, topic, partition, "offset",
         decided is not null and reason <> {given_up},
-        kind <> 'operator.release' and not (outcome in ('parked', 'quarantined')
-            and payment_id in (select payment_id from {stored}.quarantines))
+        kind <> 'operator.release' and reason <> {sent_on}
+            and not (outcome in ('parked', 'quarantined')
+                and payment_id in (select payment_id from {stored}.quarantines))
     from {stored}.inbox i where {part} order by i.decided"""
 
-#: Payments whose first event has left the inbox.
+#: Payments whose first event has left the inbox. It may have come again since, without effect.
 _BEHEADED: Final = """
     select v.payment_id from {stored}.payment_versions v
     where v.version = 1 and {part_of_v}
         and not exists (select from {stored}.inbox i
                         where {part_of_i} and i.payment_id = v.payment_id
-                            and i.event_id = v.event_id)"""
+                            and i.event_id = v.event_id and i.version = 1)"""
 
 _QUARANTINES: Final = "select count(*) from {stored}.quarantines where {part}"
 
@@ -41,10 +42,15 @@ _COPY_OWNERS: Final = """
         and not ({part} and p.payment_id <> all(%b::text[]))
     on conflict do nothing"""
 
+#: A row for each of those asked for that has one. A limit in the join, because "exists … or exists"
+#: may be planned as two hashed sets, which reads both tables whole when statistics are young.
 _KNOWN: Final = """
-    select payment_id from unnest(%s::text[]) as asked(payment_id)
-    where exists (select from {stored}.inbox i where i.payment_id = asked.payment_id)
-        or exists (select from {stored}.payments p where p.payment_id = asked.payment_id)"""
+    select asked.payment_id from unnest(%s::text[]) as asked(payment_id)
+    cross join lateral (
+        select 1 from {stored}.payments p where p.payment_id = asked.payment_id
+        union all
+        select 1 from {stored}.inbox i where i.payment_id = asked.payment_id
+        limit 1) as found"""
 _SINCE: Final = "select distinct payment_id from {stored}.inbox where recorded_at >= %s"
 _POSITIONS: Final = 'select topic, partition, "offset" from {stored}.inbox where {part}'
 
@@ -57,7 +63,7 @@ REFUNDS: Final = """
     select payment_id, refund_id, status, amount, reversed
     from {stored}.refunds where payment_id = any(%s)"""
 DISPUTES: Final = """
-    select payment_id, dispute_id, status, amount, funds_withdrawn, funds_reinstated
+    select payment_id, dispute_id, status, amount, currency, respond_by, funds
     from {stored}.disputes where payment_id = any(%s)"""
 
 #: A call's key begins with its payment's ID. ``offset 0``: one look-up for each payment.
@@ -81,8 +87,8 @@ async def inputs(connection: Connection, stored: str, part: Part) -> Rows:
     Each has its payment, topic, partition and offset, whether it can be decided again, and whether
     it is to be.
     """
-    given_up = sql.Literal(NEVER_CAME)
-    statement = _of(_INPUTS, stored, part=part.has(), given_up=given_up)
+    reasons = {"given_up": sql.Literal(NEVER_CAME), "sent_on": sql.Literal(SENT_ON)}
+    statement = _of(_INPUTS, stored, part=part.has(), **reasons)
     return await (await connection.execute(statement)).fetchall()
 
 

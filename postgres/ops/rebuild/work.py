@@ -150,4 +150,8 @@ async def lock(connection: Connection) -> None:
     Raises RebuildRunningError if another one is running.
     """
     if not await value(connection, "select pg_try_advisory_lock(%s)", [LOCK]):
-        raise RebuildRunningError("another rebuild is running on this database")
+        raise RebuildRunningError(
+            "another rebuild is running on this database: only one can, be it of all payments or "
+            "of some. Wait for it, or interrupt it; one of all payments goes on later where it "
+            "stopped"
+        )

@@ -4,8 +4,8 @@ An effect is read before its cause, so records in flight are never reported as m
 
 * The acknowledged offsets are read before the log, and the log before any table. What was
   acknowledged then was committed before, and outcomes are only deleted by age. So whenever a range
-  is read, the outcomes of its payments' acknowledged records are there, or are older than the
-  retention, for which the offsets are looked up once more at the end.
+  is read, the outcomes of its payments' acknowledged records are there, or will be older than the
+  retention before the audit ends: those are not asked for.
 * What was marked as published is noted before ``payment-state`` is read, and the payments later.
   So the topic has at least the marked version, and no later one than the payment has then.
 * Each range is read as of one moment, and every row of a payment is in its range. A payment's rows
@@ -14,10 +14,12 @@ An effect is read before its cause, so records in flight are never reported as m
   outcome: an outcome never moves to another payment or table, so it is seen once. An event has one
   effect: versions are never changed, and one statement looks for an event's second one.
 
+The router's topic is apart: see ``unrouted``.
+
 An incremental audit checks the payments that have a new input, or something that waits. It notes
 which these are after it reads the acknowledged offsets: so the outcome of each record that it reads
 from the log is one of theirs, or a duplicate, or a dead letter. It looks for a repeated event only
-within a payment, and for records of ``payment-state`` only if the last version is as new.
+within a payment, and for the last published version only if that one is as new.
 """
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -28,6 +30,7 @@ from typing import Any, Final
 
 import psycopg
 from msgspec import Struct
+from msgspec.structs import replace
 
 from messaging.log_reader import extent
 from ports.records import RecordOffset
@@ -38,6 +41,7 @@ from processor.ops.audit.findings import Findings
 from processor.ops.audit.ranges import Range, Ranges
 from processor.ops.audit.share import AuditShare, Checked
 from processor.ops.audit.tables import ALWAYS, NEVER, Times
+from processor.ops.audit.unrouted import Unrouted
 from processor.ops.invariants import Evidence, nothing_waits
 from processor.ops.ledger import Ledger
 from processor.ops.processes import do_all
@@ -45,9 +49,11 @@ from processor.ops.progress import Report
 from schemas.topics import PROCESSOR_SOURCES
 
 Connection = psycopg.AsyncConnection[Any]
-#: By how much an incremental audit reads more than was asked: clocks differ, and what was decided
-#: is published a moment later.
+#: By how much an incremental audit reads more outcomes and states than was asked: clocks differ,
+#: and what was decided is published a moment later.
 MARGIN: Final = timedelta(minutes=10)
+#: History may be deleted while an audit reads, which takes no longer than this.
+LONGEST: Final = timedelta(hours=12)
 #: Payments of a range; each process has one in memory.
 RANGE_PAYMENTS: Final = 1_000
 #: Rows that are fetched at a time.
@@ -69,17 +75,27 @@ class Scope(Struct, frozen=True, kw_only=True):
 
     def times(self, now: datetime) -> Times:
         """Returns what is old and what is young at this time."""
-        kept = NEVER if self.retention_s is None else now - timedelta(seconds=self.retention_s)
         return Times(
             before=now - timedelta(seconds=self.settle_s) if self.settle_s else ALWAYS,
-            kept=kept,
+            kept=self._kept(now),
             since=self.since,
             is_live=bool(self.settle_s),
         )
 
+    def _kept(self, now: datetime) -> datetime:
+        """Returns from when on the history of inputs is there, to the end of the audit."""
+        if self.retention_s is None:
+            return NEVER
+        retention = timedelta(seconds=self.retention_s)
+        return now - retention + min(LONGEST, retention / 10)
+
     def history(self, times: Times) -> datetime:
-        """Returns from when on inputs are looked at."""
+        """Returns from when on outcomes and states are looked at."""
         return times.kept if self.since is None else max(times.kept, self.since - MARGIN)
+
+    def log(self, times: Times) -> datetime:
+        """Returns from when on records are looked at: each must be among those outcomes."""
+        return times.kept if self.since is None else max(times.kept, self.since)
 
 
 async def audit(
@@ -108,7 +124,7 @@ async def audit(
         CollationError: the database was made with another collation than C.
     """
     times = scope.times(clock())
-    since = scope.history(times)
+    since, log_since = scope.history(times), scope.log(times)
     is_changed_only = scope.since is not None
     ledger = Ledger()
 
@@ -118,29 +134,27 @@ async def audit(
     with TemporaryDirectory(prefix="payments-audit-") as folder:
         async with await _connect(database_url) as connection:
             ranges, payments = await plan(connection, Path(folder), scope, times)
-        lag = await topics.read_log(bootstrap, acknowledged, ledger, times, since, report)
+        lag = await topics.read_log(bootstrap, acknowledged, ledger, times, log_since, report)
         await topics.read_states(bootstrap, ranges, since if is_changed_only else NEVER, report)
         ranges.write()
-        shares = [
-            AuditShare(
-                database_url=database_url,
-                folder=Path(folder),
-                boundaries=ranges.boundaries,
-                times=times,
-                number=number,
-                count=jobs,
-                without=("S1",) if is_changed_only else ("S1", "S2"),
-            )
-            for number in range(jobs)
-        ]
+        first = AuditShare(
+            database_url=database_url,
+            folder=Path(folder),
+            boundaries=ranges.boundaries,
+            times=times,
+            number=0,
+            count=jobs,
+            without=("S1",) if is_changed_only else ("S1", "S2"),
+        )
+        shares = [replace(first, number=number) for number in range(jobs)]
         await do_all(shares, _Merging([*ranges], payments, findings, ledger, report).add)
     async with await _connect(database_url) as connection:
         await _note_outcomes(connection, scope, since, ledger)
         findings.add("L1", nothing_waits(await waiting(connection, times, lag)))
         if not is_changed_only:
-            async for violation in _repeated(connection):
-                findings.add("S2", [violation])
-    findings.by_code["S1"].checked = ledger.records
+            await _find_repeated(connection, findings)
+        unrouted = await _find_lost(bootstrap, connection, log_since, findings, report)
+    findings.by_code["S1"].checked = ledger.records + unrouted
     findings.add("S1", ledger.violations(await _first_offsets(bootstrap, scope, clock())))
     findings.reached = None
 
@@ -244,10 +258,20 @@ async def waiting(connection: Connection, times: Times, lag: int) -> Evidence:
     return Evidence(lag=lag, unpublished=unpublished, unrouted=unrouted)
 
 
-async def _repeated(connection: Connection) -> AsyncIterator[str]:
+async def _find_repeated(connection: Connection, findings: Findings) -> None:
+    """Adds each event that created more than one version, be it of payments of two ranges."""
     async for rows in _fetched(connection, sql.REPEATED, {}):
-        for event_id, count in rows:
-            yield f"{event_id} created {count} versions"
+        findings.add("S2", [f"{event_id} created {count} versions" for event_id, count in rows])
+
+
+async def _find_lost(
+    bootstrap: str, connection: Connection, since: datetime, findings: Findings, report: Report
+) -> int:
+    """Adds each webhook since then that the router has lost. Returns how many records it read."""
+    unrouted = Unrouted(bootstrap, connection, await topics.routed(bootstrap), report)
+    async for violation in unrouted.lost(topics.looked_up(since)):
+        findings.add("S1", [violation])
+    return unrouted.records
 
 
 async def _fetched(

@@ -65,10 +65,10 @@ def read(connection: Connection, one: Range, notes: Notes, times: Times) -> Evid
 
 def _evidence(rows: Mapping[str, Rows], notes: Notes, times: Times) -> Evidence:
     versions: dict[str, list[VersionEvidence]] = {}
-    new = set[str]()
+    new = set[tuple[str, int]]()
     for payment_id, version, previous, status, event_id, is_old, is_new in rows["versions"]:
         if is_new:
-            new.add(payment_id)
+            new.add((payment_id, version))
         versions.setdefault(payment_id, []).append(
             VersionEvidence(
                 payment_id=payment_id,
@@ -105,10 +105,10 @@ def _evidence(rows: Mapping[str, Rows], notes: Notes, times: Times) -> Evidence:
     )
 
 
-def _due(notes: Notes, new: set[str], times: Times) -> Mapping[str, int] | None:
+def _due(notes: Notes, new: set[tuple[str, int]], times: Times) -> Mapping[str, int] | None:
     """The versions that must be on the topic; of an incremental audit, on the part that it read."""
     if times.since is not None:
-        return {key: version for key, version in notes.marked.items() if key in new}
+        return dict(each for each in notes.marked.items() if each in new)
     return notes.marked if times.is_live else None
 
 

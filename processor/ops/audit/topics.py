@@ -1,7 +1,7 @@
 """Reads what the topics say: which records the log has, and what was published of each payment."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord
@@ -23,23 +23,41 @@ from processor.ops.invariants import digest
 from processor.ops.ledger import Ledger
 from processor.ops.progress import Report
 from schemas.headers import QUARANTINED
-from schemas.topics import APP_ID, PAYMENT_STATE, PROCESSOR_SOURCES, fetching
+from schemas.topics import (
+    APP_ID,
+    PAYMENT_STATE,
+    PROCESSOR_SOURCES,
+    PROVIDER_WEBHOOKS_UNROUTED,
+    ROUTER_GROUP,
+    fetching,
+)
 
 
 async def acknowledged(bootstrap: str) -> dict[tuple[str, int], int]:
     """Returns the stream's committed offsets, by source topic and partition."""
+    return await _committed(bootstrap, APP_ID, PROCESSOR_SOURCES)
+
+
+async def routed(bootstrap: str) -> dict[tuple[str, int], int]:
+    """Returns the router's committed offsets, by topic and partition."""
+    return await _committed(bootstrap, ROUTER_GROUP, (PROVIDER_WEBHOOKS_UNROUTED,))
+
+
+async def _committed(
+    bootstrap: str, group: str, topics: Sequence[str]
+) -> dict[tuple[str, int], int]:
     consumer = AIOKafkaConsumer(
         bootstrap_servers=bootstrap,
-        group_id=APP_ID,
+        group_id=group,
         enable_auto_commit=False,
         request_timeout_ms=REQUEST_TIMEOUT_MS,
-        **fetching(*PROCESSOR_SOURCES),
+        **fetching(*topics),
     )
     try:
         await start_client(consumer, START_TIMEOUT_S)
         found: dict[tuple[str, int], int] = {}
         async with asyncio.timeout(SILENCE_MAX_S):
-            for topic in PROCESSOR_SOURCES:
+            for topic in topics:
                 for partition in await partitions_of(consumer, topic):
                     offset = await consumer.committed(partition)
                     found[topic, partition.partition] = offset or 0
@@ -63,7 +81,7 @@ async def read_log(
     lag = 0
     old = times.before.timestamp() * 1000
     for topic in PROCESSOR_SOURCES:
-        wanted = await extent(bootstrap, topic, _looked_up(since))
+        wanted = await extent(bootstrap, topic, looked_up(since))
         total, done = sum(end - first for first, end in wanted.values()), 0
         report(f"records of {topic}", done, total)
         async for partition, found in spans(bootstrap, topic, wanted):
@@ -81,7 +99,7 @@ async def read_log(
 
 async def read_states(bootstrap: str, ranges: Ranges, since: datetime, report: Report) -> None:
     """Notes every record of ``payment-state`` since then with its payment's range."""
-    wanted = await extent(bootstrap, PAYMENT_STATE, _looked_up(since))
+    wanted = await extent(bootstrap, PAYMENT_STATE, looked_up(since))
     total, done = sum(end - first for first, end in wanted.values()), 0
     report(f"records of {PAYMENT_STATE}", done, total)
     async for found in batches(bootstrap, PAYMENT_STATE, wanted):
@@ -91,7 +109,8 @@ async def read_states(bootstrap: str, ranges: Ranges, since: datetime, report: R
         report(f"records of {PAYMENT_STATE}", done, total)
 
 
-def _looked_up(since: datetime) -> datetime | None:
+def looked_up(since: datetime) -> datetime | None:
+    """Returns the time as a topic is asked for it. None: everything is read."""
     return None if since == NEVER else since
 
 

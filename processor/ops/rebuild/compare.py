@@ -11,9 +11,7 @@ from processor.ops.rebuild.results import EXAMPLES_MAX, TableComparison
 #: Columns with a client's own data. Their values are not printed, only that they differ.
 _PRIVATE: Final = frozenset({"document", "snapshot", "request"})
 #: Columns with amounts.
-_AMOUNTS: Final = frozenset(
-    {"amount", "authorized", "captured", "refunded", "funds_withdrawn", "funds_reinstated"}
-)
+_AMOUNTS: Final = frozenset({"amount", "authorized", "captured", "refunded"})
 
 
 async def compare(

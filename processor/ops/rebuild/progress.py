@@ -64,12 +64,13 @@ async def reporting(
     async def now() -> None:
         found, seconds = await read(), monotonic() - begun_at
         new = found.done - begin.done
-        left_s = seconds * (found.of - found.done) / new if new > 0 else None
+        of = max(found.of, found.done)  # what there is to do is an estimate
+        left_s = seconds * (of - found.done) / new if new > 0 else None
         report(
             Progress(
                 step=step,
                 done=found.done,
-                of=found.of,
+                of=of,
                 unit=unit,
                 per_second=(found.handled - begin.handled) / max(seconds, 1e-3),
                 handled=handled or unit,

@@ -13,6 +13,8 @@
   that none can (``messaging.kafka_internals``).
 * Faust recovers a table record by record. ``StrictConsumer`` takes in a fetch at a time
   (``recovery``).
+* Faust reports partitions whose events its monitor has not seen for minutes as hanging, and it sees
+  no batches. ``StrictConsumer`` leaves that to the watchdog, which does.
 """
 
 import asyncio
@@ -68,6 +70,9 @@ class StrictConsumer(Consumer):
 
     #: Keeps a task from being collected while it runs.
     _looking: asyncio.Future[None] | None = None
+
+    def verify_event_path(self, now: float, tp: TP) -> None:
+        """Reports nothing."""
 
     def _new_consumer_thread(self) -> AIOKafkaConsumerThread:
         return _Thread(self, loop=self.loop, beacon=self.beacon)

@@ -50,6 +50,7 @@ def page(
     params: Params,
     filters: Filter,
     show: Callable[[JsonObject], JsonObject] = lambda body: body,
+    columns: str = "body",
 ) -> JsonObject:
     """One page of a list, newest first.
 
@@ -60,7 +61,7 @@ def page(
         ParameterError: the limit is out of bounds, or both cursors are given.
         ResourceMissingError: a cursor names no object.
     """
-    limit = _limit(params)
+    limit = page_size(params)
     after, before = params.text("starting_after"), params.text("ending_before")
     if after is not None and before is not None:
         raise ParameterError(
@@ -73,7 +74,7 @@ def page(
     where = " and ".join(filters.conditions) or "true"
     order = "asc" if before is not None else "desc"
     rows = store.rows(
-        f"select body from {table} where {where} order by seq {order} limit ?",  # noqa: S608 - constants only
+        f"select {columns} from {table} where {where} order by seq {order} limit ?",  # noqa: S608 - constants only
         (*filters.values, limit + 1),
     )
     bodies = [show(decode(body)) for (body,) in rows[:limit]]
@@ -82,7 +83,8 @@ def page(
     return {"object": "list", "data": bodies, "has_more": len(rows) > limit, "url": url}
 
 
-def _limit(params: Params) -> int:
+def page_size(params: Params) -> int:
+    """The ``limit`` parameter. Raises ParameterError."""
     limit = params.integer("limit")
     if limit is None:
         return _LIMIT

@@ -1,13 +1,21 @@
 """The list operations."""
 
+from collections.abc import Sequence
+
 from sandbox.stripe_simulator.api.listing import Filter, add_created, page
 from sandbox.stripe_simulator.api.webhook_endpoints import without_secret
 from sandbox.stripe_simulator.errors import ParameterError, ResourceMissingError
+from sandbox.stripe_simulator.params import Params
 from sandbox.stripe_simulator.storage.store import decode
 from sandbox.stripe_simulator.storage.types import JsonObject
 from sandbox.stripe_simulator.world import Call, World
 
 EVENT_TYPES_MAX = 20
+#: The list shows each event in the version that the account had when it happened.
+_AS_LISTED = (
+    "coalesce((select r.body from renderings r where r.event_seq = events.seq"
+    " and r.version = listed_in), body)"
+)
 _UNDELIVERED = "(select event_seq from deliveries where kind = 'first' and state <> 'delivered')"
 
 
@@ -31,6 +39,11 @@ def disputes(world: World, call: Call) -> JsonObject:
     return _objects(world, call, "dispute", "/v1/disputes")
 
 
+def early_fraud_warnings(world: World, call: Call) -> JsonObject:
+    """Early fraud warnings, all or one payment's or one charge's."""
+    return _objects(world, call, "radar.early_fraud_warning", "/v1/radar/early_fraud_warnings")
+
+
 def webhook_endpoints(world: World, call: Call) -> JsonObject:
     """Webhook endpoints, without their secrets."""
     filters = Filter(["kind = 'webhook_endpoint'"])
@@ -48,8 +61,11 @@ def webhook_endpoints(world: World, call: Call) -> JsonObject:
 def events(world: World, call: Call) -> JsonObject:
     """Events of the retention period, filtered by type, time and complete delivery."""
     params = call.params
-    oldest = world.clock.now() - world.settings.event_retention_s
-    filters = Filter(["created >= ?"], [int(oldest)])
+    now = world.clock.now()
+    oldest = now - world.settings.event_retention_s
+    filters = Filter(
+        ["created >= ?", "listed_in is not null", "listed_from <= ?"], [int(oldest), now]
+    )
     event_type, types = params.text("type"), params.texts("types")
     if event_type is not None and types:
         raise ParameterError("You may pass either type or types, but not both.", param="types")
@@ -60,6 +76,7 @@ def events(world: World, call: Call) -> JsonObject:
         filters.add("type glob ?", event_type.replace("[", "").replace("?", ""))
     if types:
         filters.add(f"type in ({', '.join('?' * len(types))})", *types)
+        _add_foreign_cursor(world, filters, params, types)
     delivered = params.boolean("delivery_success")
     if delivered is not None:
         filters.add(f"seq {'not in' if delivered else 'in'} {_UNDELIVERED}")
@@ -72,12 +89,28 @@ def events(world: World, call: Call) -> JsonObject:
         params=params,
         filters=filters,
         show=lambda event: with_pending(world, event),
+        columns=_AS_LISTED,
     )
+
+
+def _add_foreign_cursor(
+    world: World, filters: Filter, params: Params, types: Sequence[str]
+) -> None:
+    """Applies the fault of a cursor whose type is not asked for."""
+    cursor = params.text("ending_before") or params.text("starting_after")
+    found = world.store.row("select type from events where id = ?", (cursor,))
+    if found is None or found[0] in types:
+        return
+    match world.faults.current.foreign_cursor:
+        case "refused":
+            raise ParameterError(f"{cursor} is not in this list.", param="ending_before")
+        case "ends the list":
+            filters.add("false")
 
 
 def event(world: World, call: Call) -> JsonObject:
     """One event."""
-    row = world.store.row("select body from events where id = ?", (call.object_id,))
+    row = world.store.row(f"select {_AS_LISTED} from events where id = ?", (call.object_id,))  # noqa: S608 - a constant
     if row is None:
         raise ResourceMissingError("event", call.object_id, param="id", in_path=True)
     return with_pending(world, decode(row[0]))

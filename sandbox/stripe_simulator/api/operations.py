@@ -4,9 +4,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from stripe import params as published
+from stripe.params import radar
 
-from sandbox.stripe_simulator.api import lists, webhook_endpoints
-from sandbox.stripe_simulator.objects import disputes, payment_intents, refunds
+from sandbox.stripe_simulator.api import lists, search, webhook_endpoints
+from sandbox.stripe_simulator.objects import disputes, fraud_warnings, payment_intents, refunds
 from sandbox.stripe_simulator.params import names_of
 from sandbox.stripe_simulator.storage.types import JsonObject
 from sandbox.stripe_simulator.world import Call, World
@@ -38,12 +39,18 @@ OPERATIONS: tuple[Operation, ...] = tuple(
          published.PaymentIntentCreateParams, payment_intents.create),
         ("GET", "/v1/payment_intents", "payment_intent.list",
          published.PaymentIntentListParams, lists.payment_intents),
+        ("GET", "/v1/payment_intents/search", "payment_intent.search",
+         published.PaymentIntentSearchParams, search.payment_intents),
         ("GET", "/v1/payment_intents/{id}", "payment_intent.retrieve",
          published.PaymentIntentRetrieveParams, payment_intents.retrieve),
         ("POST", "/v1/payment_intents/{id}", "payment_intent.update",
          published.PaymentIntentUpdateParams, payment_intents.update),
         ("POST", "/v1/payment_intents/{id}/confirm", "payment_intent.confirm",
          published.PaymentIntentConfirmParams, payment_intents.confirm),
+        ("POST", "/v1/payment_intents/{id}/increment_authorization",
+         "payment_intent.increment_authorization",
+         published.PaymentIntentIncrementAuthorizationParams,
+         payment_intents.increment_authorization),
         ("POST", "/v1/payment_intents/{id}/capture", "payment_intent.capture",
          published.PaymentIntentCaptureParams, payment_intents.capture),
         ("POST", "/v1/payment_intents/{id}/cancel", "payment_intent.cancel",
@@ -66,6 +73,10 @@ OPERATIONS: tuple[Operation, ...] = tuple(
          published.DisputeListParams, lists.disputes),
         ("GET", "/v1/disputes/{id}", "dispute.retrieve",
          published.DisputeRetrieveParams, disputes.retrieve),
+        ("GET", "/v1/radar/early_fraud_warnings", "early_fraud_warning.list",
+         radar.EarlyFraudWarningListParams, lists.early_fraud_warnings),
+        ("GET", "/v1/radar/early_fraud_warnings/{id}", "early_fraud_warning.retrieve",
+         radar.EarlyFraudWarningRetrieveParams, fraud_warnings.retrieve),
         ("GET", "/v1/events", "event.list",
          published.EventListParams, lists.events),
         ("GET", "/v1/events/{id}", "event.retrieve",

@@ -15,7 +15,6 @@ from typing import Protocol
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
-from stripe import api_version
 
 from sandbox.stripe_simulator.api.authentication import authenticate
 from sandbox.stripe_simulator.api.connection import reset_connection, wait_for_disconnect
@@ -82,7 +81,6 @@ class Pipeline:
         self.world = world
         self._keys = keys
         self._sender = sender
-        self._secret = world.settings.api_key.get_secret_value()
 
     async def serve(self, operation: Operation, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one call, with the faults of its plan."""
@@ -121,7 +119,7 @@ class Pipeline:
 
     async def _respond(self, operation: Operation, exchange: Exchange) -> ApiResponse:
         try:
-            authenticate(exchange.request, self._secret)
+            authenticate(exchange.request, self.world.settings, operation.name)
             if exchange.plan.rate_limit_429:
                 self._count_fault("rate_limit_429")
                 return _refusal(RateLimitError("Request rate limit exceeded.", code="rate_limit"))
@@ -198,8 +196,13 @@ class Pipeline:
         self, operation: Operation, exchange: Exchange, form: JsonObject, use: Use | None
     ) -> Call:
         identity = f"{exchange.identity}#{use.generation}" if use else exchange.request_id
-        cause = Cause(identity, exchange.request_id, exchange.key)
+        version = self._version(exchange)
+        cause = Cause(identity, exchange.request_id, exchange.key, version)
         return Call(Params(form, operation.known), exchange.request.path_params, cause)
+
+    def _version(self, exchange: Exchange) -> str:
+        account = self.world.journal.account_version
+        return exchange.request.headers.get("stripe-version", account)
 
     def _note_execution(
         self,
@@ -230,7 +233,7 @@ class Pipeline:
         headers = {
             "Date": self.world.clock.http_date(),
             "Request-Id": exchange.request_id,
-            "Stripe-Version": exchange.request.headers.get("stripe-version", api_version),
+            "Stripe-Version": self._version(exchange),
             **({"Idempotency-Key": exchange.key} if exchange.key else {}),
             **response.headers,
         }

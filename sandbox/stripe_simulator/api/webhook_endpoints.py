@@ -2,6 +2,8 @@
 
 import secrets
 
+from stripe import api_version
+
 from sandbox.stripe_simulator.errors import ParameterError
 from sandbox.stripe_simulator.objects import objects
 from sandbox.stripe_simulator.storage.types import JsonObject
@@ -19,6 +21,7 @@ def create(world: World, call: Call) -> JsonObject:
     endpoint = objects.webhook_endpoint(
         world.object_id("we_1", call.cause),
         world.clock.seconds(),
+        api_version=params.text("api_version") or api_version,
         description=params.text("description"),
         enabled_events=enabled_events,
         metadata=params.metadata(),

@@ -10,7 +10,6 @@ from starlette.routing import Route
 from domain.money import format_amount
 from sandbox.stripe_simulator.control.control import CompleteAction, complete_action
 from sandbox.stripe_simulator.control.control_http import read_body, with_json_errors
-from sandbox.stripe_simulator.events import Cause
 from sandbox.stripe_simulator.storage.types import JsonObject
 from sandbox.stripe_simulator.webhooks.delivery import WebhookSender
 from sandbox.stripe_simulator.world import World
@@ -33,7 +32,7 @@ def action_routes(world: World, sender: WebhookSender) -> list[Route]:
         world.journal.take_due()
         with world.store.transaction():
             identity = f"control {request.url.path}"
-            cause = Cause(f"{identity} {world.store.count(identity)}")
+            cause = world.cause(f"{identity} {world.store.count(identity)}")
             intent = complete_action(world, intent["id"], body, cause)
         sender.release(world.journal.take_due())
         if return_url is None:

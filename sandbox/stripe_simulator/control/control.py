@@ -11,7 +11,13 @@ from starlette.routing import Route
 from sandbox.stripe_simulator.control.control_http import BodyT, read_body, with_json_errors
 from sandbox.stripe_simulator.errors import ResourceMissingError, StateError
 from sandbox.stripe_simulator.events import Cause
-from sandbox.stripe_simulator.objects import attempts, disputes, payment_intents, refunds
+from sandbox.stripe_simulator.objects import (
+    attempts,
+    disputes,
+    fraud_warnings,
+    payment_intents,
+    refunds,
+)
 from sandbox.stripe_simulator.objects.payment_methods import DisputeCourse
 from sandbox.stripe_simulator.storage.types import JsonObject
 from sandbox.stripe_simulator.timers import Timers
@@ -29,10 +35,25 @@ class CompleteAction(_Body):
     outcome: Literal["succeed", "fail"]
 
 
+_Currency = Annotated[str, Field(pattern="^[a-z]{3}$")]
+
+
+class SettleIn(_Body):
+    """The balance on which a dispute's money moves.
+
+    The rate is the balance's minor units for one minor unit of the disputed amount.
+    """
+
+    currency: _Currency
+    rate: Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+
 class OpenDispute(_Body):
     """A dispute to open; of the captured amount unless another is given."""
 
     amount: Annotated[int, Field(gt=0)] | None = None
+    currency: _Currency | None = None
+    settlement: SettleIn | None = None
     status: Literal[
         "needs_response", "under_review", "warning_needs_response", "warning_under_review"
     ] = "needs_response"
@@ -46,17 +67,40 @@ class CloseDispute(_Body):
 
 
 class UpdateDispute(_Body):
-    """A status in which a dispute stays open."""
+    """A status in which a dispute is open."""
 
     status: Literal[
-        "needs_response", "under_review", "warning_needs_response", "warning_under_review"
+        "needs_response",
+        "under_review",
+        "warning_needs_response",
+        "warning_under_review",
+        "appeal_needs_response",
+        "appeal_under_review",
     ]
+
+
+class AdjustDispute(_Body):
+    """A correction of the money that moved; negative takes it from the balance."""
+
+    amount: int
+
+
+class WarnOfFraud(_Body):
+    """What the bank warns of."""
+
+    fraud_type: fraud_warnings.FraudType = "unauthorized_use_of_card"
 
 
 class DashboardRefund(_Body):
     """A manual refund; of the remaining amount unless another is given."""
 
     amount: Annotated[int, Field(gt=0)] | None = None
+
+
+class DashboardCapture(_Body):
+    """A manual capture, which may be of more than is authorized."""
+
+    amount: Annotated[int, Field(gt=0)]
 
 
 class SettleRefund(_Body):
@@ -77,6 +121,12 @@ class AdvanceClock(_Body):
     advance_seconds: Annotated[float, Field(ge=0)]
 
 
+class UpgradeAccount(_Body):
+    """The account's new default API version."""
+
+    api_version: Annotated[str, Field(pattern=r"^\d{4}-\d{2}-\d{2}(\.[a-z]+)?$")]
+
+
 class Nothing(_Body):
     """An empty body."""
 
@@ -92,7 +142,7 @@ def control_routes(world: World, sender: WebhookSender, timers: Timers) -> list[
             world.journal.take_due()
             with world.store.transaction():
                 identity = f"control {request.url.path}"
-                cause = Cause(f"{identity} {world.store.count(identity)}")
+                cause = world.cause(f"{identity} {world.store.count(identity)}")
                 result = action(world, str(request.path_params["id"]), body, cause)
             sender.release(world.journal.take_due())
             return JSONResponse(result)
@@ -104,14 +154,23 @@ def control_routes(world: World, sender: WebhookSender, timers: Timers) -> list[
         fired = timers.advance(body.advance_seconds)
         return JSONResponse({"now": world.clock.now(), "fired": fired})
 
+    async def upgrade(request: Request) -> Response:
+        body = await read_body(request, UpgradeAccount)
+        world.journal.upgrade_account(body.api_version)
+        return JSONResponse({"api_version": world.journal.account_version})
+
     return [
         Route("/_control/clock", with_json_errors(advance), methods=["POST"]),
+        Route("/_control/account", with_json_errors(upgrade), methods=["POST"]),
         act("/_control/payment_intents/{id}/complete_action", CompleteAction, complete_action),
         act("/_control/payment_intents/{id}/dispute", OpenDispute, open_dispute),
+        act("/_control/payment_intents/{id}/capture", DashboardCapture, capture),
         act("/_control/payment_intents/{id}/refund", DashboardRefund, refund),
+        act("/_control/payment_intents/{id}/fraud_warning", WarnOfFraud, warn_of_fraud),
         act("/_control/payment_intents/{id}/cancel", CancelByProvider, cancel),
         act("/_control/disputes/{id}/close", CloseDispute, close_dispute),
         act("/_control/disputes/{id}/update", UpdateDispute, update_dispute),
+        act("/_control/disputes/{id}/adjust", AdjustDispute, adjust_dispute),
         act("/_control/disputes/{id}/withdraw", Nothing, withdraw_funds),
         act("/_control/disputes/{id}/reinstate", Nothing, reinstate_funds),
         act("/_control/refunds/{id}/settle", SettleRefund, settle_refund),
@@ -137,12 +196,35 @@ def open_dispute(world: World, intent_id: str, body: OpenDispute, cause: Cause) 
     inquiry = body.status.startswith("warning_")
     course = DisputeCourse(body.reason, body.status, "10" if inquiry else "10.4")
     charge = _charge_of(world, intent_id)
-    return disputes.open_dispute(world, charge, cause, course=course, amount=body.amount)
+    settled = body.settlement
+    settlement = disputes.Settlement(settled.currency, settled.rate) if settled else None
+    return disputes.open_dispute(
+        world,
+        charge,
+        cause,
+        course=course,
+        amount=body.amount,
+        currency=body.currency,
+        settlement=settlement,
+    )
+
+
+def warn_of_fraud(world: World, intent_id: str, body: WarnOfFraud, cause: Cause) -> JsonObject:
+    """The bank warns that a payment may be fraudulent."""
+    return fraud_warnings.warn(world, _charge_of(world, intent_id), body.fraud_type, cause)
 
 
 def refund(world: World, intent_id: str, body: DashboardRefund, cause: Cause) -> JsonObject:
     """A Dashboard user refunds a payment; the refund has no metadata."""
     return refunds.refund_charge(world, _charge_of(world, intent_id), cause, amount=body.amount)
+
+
+def capture(world: World, intent_id: str, body: DashboardCapture, cause: Cause) -> JsonObject:
+    """A Dashboard user captures an authorized payment."""
+    intent = world.require("payment_intent", intent_id, param="id")
+    if intent["status"] != "requires_capture":
+        raise StateError(f"PaymentIntent {intent_id} has a status of {intent['status']}.")
+    return payment_intents.capture_intent(world, intent, body.amount, cause)
 
 
 def cancel(world: World, intent_id: str, body: CancelByProvider, cause: Cause) -> JsonObject:
@@ -157,8 +239,13 @@ def close_dispute(world: World, dispute_id: str, body: CloseDispute, cause: Caus
 
 
 def update_dispute(world: World, dispute_id: str, body: UpdateDispute, cause: Cause) -> JsonObject:
-    """A dispute changes its status and stays open."""
+    """A dispute changes its status and is open."""
     return disputes.change_status(world, _dispute(world, dispute_id), body.status, cause)
+
+
+def adjust_dispute(world: World, dispute_id: str, body: AdjustDispute, cause: Cause) -> JsonObject:
+    """The money that moved is corrected."""
+    return disputes.adjust(world, _dispute(world, dispute_id), body.amount, cause)
 
 
 def withdraw_funds(world: World, dispute_id: str, _: Nothing, cause: Cause) -> JsonObject:

@@ -28,6 +28,7 @@ _GROUND_TRUTH = {
     "charges": "charge",
     "refunds": "refund",
     "disputes": "dispute",
+    "early_fraud_warnings": "radar.early_fraud_warning",
 }
 
 

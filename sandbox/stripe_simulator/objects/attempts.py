@@ -12,11 +12,13 @@ from sandbox.stripe_simulator.objects.payment_methods import (
     Decline,
     TestCard,
 )
+from sandbox.stripe_simulator.rendering import NO_RELEASE_REFUNDS, REFUND_EVENTS
 from sandbox.stripe_simulator.storage.types import JsonObject
 from sandbox.stripe_simulator.world import World
 
 AUTHORIZATION_EXPIRY = "authorization_expiry"
 DISPUTE_OPENING = "dispute_opening"
+FRAUD_WARNING = "fraud_warning"
 
 
 def take_payment_method(world: World, name: str, cause: Cause) -> str:
@@ -59,13 +61,9 @@ def confirm(
     """
     card = card_of(world, intent["payment_method"])
     if card.authentication and not unattended:
-        page = f"{world.settings.base_url}/_control/payment_intents/{intent['id']}/action"
         intent["status"] = "requires_action"
         intent["last_payment_error"] = None
-        intent["next_action"] = {
-            "type": "redirect_to_url",
-            "redirect_to_url": {"return_url": return_url, "url": page},
-        }
+        intent["next_action"] = _next_action(world, intent, card, return_url)
         world.store.update(intent)
         world.journal.record("payment_intent.requires_action", intent, cause)
         return
@@ -73,6 +71,31 @@ def confirm(
     if decline is not None:
         raise _declined(world, intent, card, decline, cause)
     _charged(world, intent, card, cause)
+
+
+def _next_action(
+    world: World, intent: JsonObject, card: TestCard, return_url: str | None
+) -> JsonObject:
+    """The customer's page; without a return URL, what only Stripe's own SDK can carry out.
+
+    Source: https://docs.stripe.com/payments/3d-secure/authentication-flow
+    """
+    if return_url is not None:
+        page = f"{world.settings.base_url}/_control/payment_intents/{intent['id']}/action"
+        return {
+            "type": "redirect_to_url",
+            "redirect_to_url": {"return_url": return_url, "url": page},
+        }
+    return {
+        "type": "use_stripe_sdk",
+        "use_stripe_sdk": {
+            "directory_server_name": card.brand,
+            "merchant": "acct_sandbox",
+            "server_transaction_id": world.chance.object_id("", intent["id"], "3ds2"),
+            "three_d_secure_2_source": world.chance.object_id("payatt_3", intent["id"]),
+            "type": "stripe_3ds2_fingerprint",
+        },
+    }
 
 
 def complete_action(
@@ -89,13 +112,48 @@ def complete_action(
         _charged(world, intent, card, cause)
 
 
-def release(world: World, charge: JsonObject, amount: int, reason: str | None) -> None:
-    """Release an uncaptured amount; Stripe records it as a refund of the charge."""
+def release(
+    world: World, charge: JsonObject, amount: int, reason: str | None, cause: Cause
+) -> bool:
+    """Release an uncaptured amount. Returns whether it is recorded as a refund of the charge.
+
+    It is for a request of a version before 2025-03-31, and then every event about it has that
+    version's form. The charge's own event is up to the caller.
+
+    Source: https://docs.stripe.com/changelog/basil/2025-03-31/remove-refund-from-partial-capture-and-payment-cancellation-flow
+    """
+    if cause.api_version >= NO_RELEASE_REFUNDS:
+        return False
     now = world.clock.seconds()
-    refund_id = world.chance.object_id("re_3", charge["id"], "release")
-    world.store.insert(objects.refund(refund_id, now, charge, amount, reason=reason))
+    refund_id = release_id(world, charge)
+    refund = objects.refund(
+        refund_id,
+        now,
+        charge,
+        amount,
+        reason=reason,
+        balance_transaction=charge["balance_transaction"]
+        and world.chance.object_id("txn_3", refund_id),
+    )
+    world.store.insert(refund)
     charge["amount_refunded"] += amount
     charge["refunded"] = charge["amount_refunded"] == charge["amount"]
+    if cause.api_version >= REFUND_EVENTS:
+        world.journal.record("refund.created", refund, cause, version=cause.api_version)
+    world.journal.record("charge.refund.updated", refund, cause, version=cause.api_version)
+    return True
+
+
+def given_back(world: World, charge: JsonObject) -> int:
+    """What was refunded of a charge, without an amount that was never captured."""
+    released = world.store.find("refund", release_id(world, charge))
+    refunded: int = charge["amount_refunded"]
+    return refunded - (released["amount"] if released is not None else 0)
+
+
+def release_id(world: World, charge: JsonObject) -> str:
+    """The ID of the refund that a released amount of this charge makes."""
+    return world.chance.object_id("re_3", charge["id"], "release")
 
 
 def _charged(world: World, intent: JsonObject, card: TestCard, cause: Cause) -> None:
@@ -121,11 +179,20 @@ def _charged(world: World, intent: JsonObject, card: TestCard, cause: Cause) -> 
     else:
         intent["status"] = "succeeded"
         intent["amount_received"] = intent["amount"]
-        if card.dispute is not None:
-            world.start_timer(DISPUTE_OPENING, charge["id"], world.settings.settlement_delay_s)
+        follow_payment(world, charge)
     world.store.update(intent)
     happened = "amount_capturable_updated" if manual else "succeeded"
     world.journal.record(f"payment_intent.{happened}", intent, cause)
+
+
+def follow_payment(world: World, charge: JsonObject) -> None:
+    """Plan what a test card's holder and bank do some time after the payment."""
+    card = card_of(world, charge["payment_method"])
+    delay_s = world.settings.settlement_delay_s
+    if card.dispute is not None:
+        world.start_timer(DISPUTE_OPENING, charge["id"], delay_s)
+    if card.warned_about:
+        world.start_timer(FRAUD_WARNING, charge["id"], delay_s)
 
 
 def settle_capture(world: World, charge: JsonObject, amount: int) -> None:

@@ -239,8 +239,24 @@ def webhook_endpoint(object_id: str, created: int, **given: Any) -> JsonObject:
     }
 
 
+def early_fraud_warning(
+    object_id: str, created: int, of_charge: JsonObject, fraud_type: str
+) -> JsonObject:
+    """The bank's warning that a charge may be fraudulent; it carries no metadata."""
+    return {
+        "id": object_id,
+        "object": "radar.early_fraud_warning",
+        "actionable": True,
+        "charge": of_charge["id"],
+        "created": created,
+        "fraud_type": fraud_type,
+        "livemode": False,
+        "payment_intent": of_charge["payment_intent"],
+    }
+
+
 def balance_transaction(
-    object_id: str, created: int, amount: int, currency: str, source: str
+    object_id: str, created: int, amount: int, currency: str, source: str, **given: Any
 ) -> JsonObject:
     """A movement on the balance caused by a dispute."""
     return {
@@ -260,6 +276,7 @@ def balance_transaction(
         "source": source,
         "status": "available",
         "type": "adjustment",
+        **given,
     }
 
 

@@ -1,7 +1,12 @@
 """A PaymentIntent's parameters: money, payment methods, return URL."""
 
 from sandbox.stripe_simulator.errors import ParameterError
-from sandbox.stripe_simulator.objects.currencies import AMOUNT_MAX, is_supported, minimum_amount
+from sandbox.stripe_simulator.objects.currencies import (
+    AMOUNT_MAX,
+    is_supported,
+    minimum_amount,
+    step,
+)
 from sandbox.stripe_simulator.params import Params
 from sandbox.stripe_simulator.storage.types import JsonObject
 
@@ -31,6 +36,16 @@ def check_amount(amount: int, currency: str) -> None:
     if amount > AMOUNT_MAX:
         raise ParameterError(
             f"Amount must be no more than {AMOUNT_MAX}", code="amount_too_large", param="amount"
+        )
+    check_step(amount, currency, param="amount")
+
+
+def check_step(amount: int, currency: str, *, param: str) -> None:
+    """Check that an amount has no fraction that its currency can't have."""
+    if amount % step(currency):
+        raise ParameterError(
+            f"Invalid amount: amounts in {currency} must be divisible by {step(currency)}.",
+            param=param,
         )
 
 

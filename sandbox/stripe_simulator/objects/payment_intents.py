@@ -8,6 +8,7 @@ from sandbox.stripe_simulator.events import Cause
 from sandbox.stripe_simulator.objects import attempts, objects
 from sandbox.stripe_simulator.objects.payment_intent_params import (
     check_amount,
+    check_step,
     method_settings,
     money,
     require_return_url,
@@ -153,6 +154,40 @@ def confirm(world: World, call: Call) -> JsonObject:
     return intent
 
 
+def increment_authorization(world: World, call: Call) -> JsonObject:
+    """Raise the authorized amount to a new total.
+
+    Source: https://docs.stripe.com/payments/incremental-authorization
+    """
+    intent = retrieve(world, call)
+    amount = call.params.required_integer("amount")
+    metadata = call.params.metadata(intent["metadata"])
+    if intent["status"] != "requires_capture":
+        raise _unexpected(
+            intent,
+            "This PaymentIntent's authorization could not be incremented because it has a status"
+            f" of {intent['status']}.",
+        )
+    check_amount(amount, intent["currency"])
+    if amount <= intent["amount"]:
+        raise ParameterError(
+            f"Amount must be greater than the authorized amount ({intent['amount']}).",
+            param="amount",
+        )
+    charge = world.store.get("charge", intent["latest_charge"])
+    before = dict(charge)
+    charge["amount"] = amount
+    card = charge["payment_method_details"]["card"]
+    details = {**charge["payment_method_details"], "card": {**card, "amount_authorized": amount}}
+    charge["payment_method_details"] = details
+    world.store.update(charge)
+    world.journal.record("charge.updated", charge, call.cause, before)
+    intent.update(amount=amount, amount_capturable=amount, metadata=metadata)
+    world.store.update(intent)
+    world.journal.record("payment_intent.amount_capturable_updated", intent, call.cause)
+    return intent
+
+
 def capture(world: World, call: Call) -> JsonObject:
     """Capture an authorization fully or partly; the rest is released."""
     intent = retrieve(world, call)
@@ -171,6 +206,7 @@ def capture(world: World, call: Call) -> JsonObject:
             " captured: requires_capture.",
         )
     amount = intent["amount_capturable"] if asked is None else asked
+    check_step(amount, intent["currency"], param="amount_to_capture")
     if amount > intent["amount_capturable"]:
         raise StateError(
             f"The amount to capture ({amount}) is greater than the amount that can be captured"
@@ -178,21 +214,31 @@ def capture(world: World, call: Call) -> JsonObject:
             code="amount_too_large",
             param="amount_to_capture",
         )
+    intent["metadata"] = metadata
+    return capture_intent(world, intent, amount, call.cause)
+
+
+def capture_intent(world: World, intent: JsonObject, amount: int, cause: Cause) -> JsonObject:
+    """Capture an amount of an authorized intent, which may be more than is authorized.
+
+    Overcapture raises the intent's amount, and the charge keeps what was authorized.
+    Source: https://docs.stripe.com/payments/overcapture
+    """
     charge = world.store.get("charge", intent["latest_charge"])
     before = dict(charge)
+    charge["amount"] = max(charge["amount"], amount)
+    intent["amount"] = max(intent["amount"], amount)
     attempts.settle_capture(world, charge, amount)
-    if amount < charge["amount"]:
-        attempts.release(world, charge, charge["amount"] - amount, None)
+    rest = charge["amount"] - amount
+    is_refunded = rest > 0 and attempts.release(world, charge, rest, None, cause)
     world.store.update(charge)
-    world.journal.record("charge.captured", charge, call.cause, before)
-    intent.update(
-        status="succeeded", amount_received=amount, amount_capturable=0, metadata=metadata
-    )
+    world.journal.record("charge.captured", charge, cause, before)
+    if is_refunded:
+        world.journal.record("charge.refunded", charge, cause, before, cause.api_version)
+    intent.update(status="succeeded", amount_received=amount, amount_capturable=0)
     world.store.update(intent)
-    world.journal.record("payment_intent.succeeded", intent, call.cause)
-    dispute = attempts.card_of(world, charge["payment_method"]).dispute
-    if dispute is not None:
-        world.start_timer(attempts.DISPUTE_OPENING, charge["id"], world.settings.settlement_delay_s)
+    world.journal.record("payment_intent.succeeded", intent, cause)
+    attempts.follow_payment(world, charge)
     return intent
 
 
@@ -219,13 +265,13 @@ def cancel_intent(world: World, intent: JsonObject, reason: str | None, cause: C
         expired = reason == "automatic"
         charge = world.store.get("charge", intent["latest_charge"])
         before = dict(charge)
-        attempts.release(
-            world, charge, charge["amount"], "expired_uncaptured_charge" if expired else None
-        )
+        why = "expired_uncaptured_charge" if expired else None
+        is_refunded = attempts.release(world, charge, charge["amount"], why, cause)
         world.store.update(charge)
-        world.journal.record(
-            "charge.expired" if expired else "charge.refunded", charge, cause, before
-        )
+        if expired:
+            world.journal.record("charge.expired", charge, cause, before)
+        if is_refunded:
+            world.journal.record("charge.refunded", charge, cause, before, cause.api_version)
     intent.update(
         status="canceled",
         amount_capturable=0,

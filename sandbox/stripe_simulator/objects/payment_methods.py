@@ -39,6 +39,7 @@ class TestCard:
     decline: Decline | None = None
     refund: RefundCourse = "succeeds"
     dispute: DisputeCourse | None = None
+    warned_about: bool = False
 
 
 def _declined(decline_code: str, message: str = "Your card was declined.") -> Decline:
@@ -123,4 +124,5 @@ TEST_CARDS: dict[str, TestCard] = {
     "pm_card_createDisputeInquiry": TestCard(
         last4="1976", dispute=DisputeCourse("fraudulent", "warning_needs_response", "10")
     ),
+    "pm_card_createIssuerFraudRecord": TestCard(last4="5423", warned_about=True),
 }

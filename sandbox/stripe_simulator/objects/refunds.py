@@ -5,8 +5,9 @@ Source: https://docs.stripe.com/api/refunds and https://docs.stripe.com/refunds
 
 from sandbox.stripe_simulator.errors import ParameterError, StateError
 from sandbox.stripe_simulator.events import Cause
-from sandbox.stripe_simulator.objects import objects
-from sandbox.stripe_simulator.objects.attempts import card_of
+from sandbox.stripe_simulator.objects import fraud_warnings, objects
+from sandbox.stripe_simulator.objects.attempts import card_of, given_back
+from sandbox.stripe_simulator.objects.payment_intent_params import check_step
 from sandbox.stripe_simulator.storage.types import JsonObject
 from sandbox.stripe_simulator.world import Call, World
 
@@ -40,8 +41,9 @@ def refund_charge(
     Raises:
         StateError: the charge cannot be refunded, or the amount exceeds the remainder.
     """
-    left = charge["amount"] - charge["amount_refunded"]
+    left = charge["amount_captured"] - given_back(world, charge)
     amount = left if amount is None else amount
+    check_step(amount, charge["currency"], param="amount")
     _check_refundable(world, charge, amount, left)
     course = card_of(world, charge["payment_method"]).refund
     pending = course == "pending_then_succeeds"
@@ -182,9 +184,11 @@ def _check_refundable(world: World, charge: JsonObject, amount: int, left: int) 
 def _add_to_charge(world: World, charge: JsonObject, amount: int, cause: Cause) -> None:
     before = dict(charge)
     charge["amount_refunded"] += amount
-    charge["refunded"] = charge["amount_refunded"] == charge["amount"]
+    charge["refunded"] = given_back(world, charge) == charge["amount_captured"]
     world.store.update(charge)
     world.journal.record("charge.refunded", charge, cause, before)
+    if charge["refunded"]:
+        fraud_warnings.close(world, charge, cause)
 
 
 def _record_update(world: World, refund: JsonObject, cause: Cause, before: JsonObject) -> None:

@@ -103,6 +103,12 @@ class Store:
         query = "select body from objects where charge = ? and kind = ? order by seq"
         return [decode(body) for (body,) in self.rows(query, (charge_id, kind))]
 
+    def rendering(self, event_seq: int, version: str) -> str | None:
+        """An event's body in the form of an older version, if it has one."""
+        query = "select body from renderings where event_seq = ? and version = ?"
+        row = self.row(query, (event_seq, version))
+        return None if row is None else str(row[0])
+
     def count(self, name: str, by: int = 1) -> int:
         """Increment a stored counter and return its new value."""
         (value,) = self.row(

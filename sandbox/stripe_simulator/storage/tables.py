@@ -22,6 +22,7 @@ create table if not exists cards (
     name text not null
 ) without rowid;
 
+-- `body` has the newest version's form; the list shows it in `listed_in`, or not at all.
 create table if not exists events (
     seq integer primary key autoincrement,
     id text not null unique,
@@ -29,9 +30,19 @@ create table if not exists events (
     created integer not null,
     object_id text not null,
     payment_intent text,
-    body text not null
+    body text not null,
+    listed_in text,
+    listed_from integer not null default 0
 );
 create index if not exists events_of_payment on events (payment_intent, seq);
+
+-- An event in the form of an older version, of the account or of an endpoint.
+create table if not exists renderings (
+    event_seq integer not null,
+    version text not null,
+    body text not null,
+    primary key (event_seq, version)
+) without rowid;
 
 -- `due` is wall time, `created` the simulator's; both in seconds since the Unix epoch.
 create table if not exists deliveries (
@@ -100,6 +111,7 @@ TABLES = (
     "objects",
     "cards",
     "events",
+    "renderings",
     "deliveries",
     "idempotency_keys",
     "executions",

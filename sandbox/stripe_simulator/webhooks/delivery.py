@@ -206,13 +206,15 @@ class WebhookSender:
         # Signed with wall time: the receiver compares it with its own clock, which an advance of
         # the simulator's clock does not change.
         timestamp = int(self._world.clock.wall())
-        body = delivery.body.encode()
+        text = self._world.store.rendering(delivery.event_seq, endpoint["api_version"])
+        text = text or delivery.body
+        body = text.encode()
         secret = endpoint["secret"]
         if delivery.kind == "wrong_signature":
             secret = f"{secret}-of-somebody-else"
         header = signature_header(body, secret, timestamp)
         if delivery.kind == "altered_body":
-            body = _altered(delivery.body)
+            body = _altered(text)
         try:
             async with session.post(
                 endpoint["url"],

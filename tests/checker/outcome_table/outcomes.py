@@ -15,15 +15,16 @@ from tests.domain.histories.builders import PAYMENT
 COMMANDS: Final = "A client's command"
 FACTS: Final = "A fact about the payment's object, later than all known facts"
 EARLY_FACTS: Final = "A fact about the payment's object, earlier than all known facts"
-FIRST_FACTS: Final = "The first fact about a refund or a dispute, or an event of no effect"
+FIRST_FACTS: Final = "The first fact about a refund, dispute or warning, or an event of no effect"
 RESULTS: Final = "The result of a call"
 REFUNDS: Final = "A fact about a refund, later than all known facts about it"
 EARLY_REFUNDS: Final = "A fact about a refund, earlier than all known facts about it"
+TOTALS: Final = "A report of what was refunded in all, later or earlier than the known one"
 DISPUTES: Final = "A fact about a dispute, later than all known facts about it"
 EARLY_DISPUTES: Final = "A fact about a dispute, earlier than all known facts about it"
 TITLES: Final = (
     COMMANDS, FACTS, EARLY_FACTS, FIRST_FACTS, RESULTS,
-    REFUNDS, EARLY_REFUNDS, DISPUTES, EARLY_DISPUTES,
+    REFUNDS, EARLY_REFUNDS, TOTALS, DISPUTES, EARLY_DISPUTES,
 )  # fmt: skip
 
 #: By column: how often each outcome occurred.
@@ -46,6 +47,9 @@ def outcomes(payments: Iterable[Payment]) -> Cells:
             _try(cells[RESULTS][row], payment, probes.results(payment, call), _outcome)
         for title, second in ((REFUNDS, LATER), (EARLY_REFUNDS, EARLIER)):
             _try_refunds(cells[title], payment, second)
+        if payment.refund_total is not None:
+            tried = probes.totals(payment, LATER, EARLIER)
+            _try(cells[TOTALS][states.of_total(payment.refund_total)], payment, tried, _outcome)
         for title, second in ((DISPUTES, LATER), (EARLY_DISPUTES, EARLIER)):
             _try_disputes(cells[title], payment, second)
     return cells
@@ -99,7 +103,7 @@ def _try_refunds(table: dict[str, Row], payment: Payment, second: int) -> None:
 
 def _try_disputes(table: dict[str, Row], payment: Payment, second: int) -> None:
     for dispute in payment.disputes:
-        before = dispute.fact.status
+        before = states.of_dispute(dispute)
 
         def label(
             _: Payment | None,
@@ -108,7 +112,7 @@ def _try_disputes(table: dict[str, Row], payment: Payment, second: int) -> None:
             dispute_id: str = dispute.id,
         ) -> str:
             known = decision.payment.disputes if decision.payment is not None else ()
-            (after,) = (d.fact.status for d in known if d.id == dispute_id)
+            (after,) = (states.of_dispute(d) for d in known if d.id == dispute_id)
             return str(decision.outcome) if after == before else f"→ {after}"
 
         _try(table[before], payment, probes.dispute_facts(payment, dispute.id, second), label)

@@ -12,6 +12,7 @@ from tests.checker.outcome_table.outcomes import (
     REFUNDS,
     RESULTS,
     TITLES,
+    TOTALS,
     Cells,
     Row,
 )
@@ -26,6 +27,7 @@ _ROWS: Final[Mapping[str, Sequence[str]]] = {
     RESULTS: _CALLS,
     REFUNDS: tuple(RefundStatus),
     EARLY_REFUNDS: tuple(RefundStatus),
+    TOTALS: ("a total",),
     DISPUTES: tuple(DisputeStatus),
     EARLY_DISPUTES: tuple(DisputeStatus),
 }

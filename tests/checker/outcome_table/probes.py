@@ -1,6 +1,7 @@
 """One input of each kind for a payment, later or earlier than all facts that are known about it."""
 
 from collections.abc import Iterator
+from itertools import product
 
 from msgspec.structs import replace
 
@@ -15,11 +16,13 @@ from tests.domain.histories.builders import (
     OBJECT,
     acknowledged,
     cancel,
+    canceled,
     capture,
     confirm,
     create,
     dispute_fact,
     failed,
+    fraud_warning,
     key,
     payment_fact,
     received,
@@ -41,7 +44,7 @@ def commands() -> Iterator[Probe]:
     yield "create, again", received(create())
     yield "create, another body", received(create(fingerprint="fp_other"))
     yield "confirm", received(confirm("op_probe"))
-    yield "capture", received(capture(None, "op_probe"))
+    yield "capture", received(capture("all", "op_probe"))
     yield "cancel", received(cancel("op_probe"))
     yield "cancel, expired", received(cancel("op_probe", expired=True), EXPIRY)
     yield "refund", received(refund("re_probe"))
@@ -65,8 +68,9 @@ def payment_facts(payment: Payment | None, second: int) -> Iterator[Probe]:
                 amount = captured(payment) if payment is not None else 0
                 yield str(status), received(replace(fact, captured=amount or fact.captured))
             case ProviderStatus.CANCELED:
-                for cause in CancelCause:
-                    yield f"{status}, {cause}", received(replace(fact, cancel_cause=cause))
+                for cause in (*CancelCause, None):
+                    said = canceled(second, cause, object_id=object_id, event_id=_EVENT)
+                    yield f"{status}, {cause or 'cause not named'}", received(said)
             case ProviderStatus.OPEN:
                 yield str(status), received(fact)
                 if second == LATER:
@@ -115,13 +119,44 @@ def new_refund_facts(payment: Payment | None) -> list[Probe]:
     ]
 
 
+def totals(payment: Payment | None, *seconds: int) -> Iterator[Probe]:
+    """Yield reports of what was given back in all, of some money and of none, at these seconds."""
+    for second, amount in product(seconds, (100, 0)):
+        fact = refund_fact(
+            "re_total", RefundStatus.SUCCEEDED, second, amount,
+            object_id=_object_of(payment), event_id=_EVENT, is_total=True, may_be_release=True,
+        )  # fmt: skip
+        when = "later" if second == LATER else "earlier"
+        yield f"{when}{'' if amount else ', of 0'}", received(fact)
+
+
 def dispute_facts(payment: Payment | None, dispute_id: str, second: int) -> list[Probe]:
     """Return a fact about a dispute in each of its statuses."""
     changes = {"object_id": _object_of(payment), "event_id": _EVENT}
+    appeals = (DisputeStatus.NEEDS_RESPONSE, DisputeStatus.UNDER_REVIEW)
     return [
-        (str(status), received(dispute_fact(dispute_id, status, second, **changes)))
-        for status in DisputeStatus
+        *(
+            (str(status), received(dispute_fact(dispute_id, status, second, **changes)))
+            for status in DisputeStatus
+        ),
+        *(
+            (
+                f"{status}, an appeal",
+                received(dispute_fact(dispute_id, status, second, appeal=True, **changes)),
+            )
+            for status in appeals
+        ),
     ]
+
+
+def fraud_warnings(payment: Payment | None) -> Iterator[Probe]:
+    """Yield a bank's first warning, on which somebody can act or not."""
+    for actionable in (True, False):
+        fact = fraud_warning(
+            "fw_probe", LATER, actionable=actionable,
+            object_id=_object_of(payment), event_id=_EVENT,
+        )  # fmt: skip
+        yield "fraud warning", received(fact)
 
 
 def results(payment: Payment | None, call: str) -> Iterator[Probe]:
@@ -134,10 +169,15 @@ def results(payment: Payment | None, call: str) -> Iterator[Probe]:
 
 
 def first_facts(payment: Payment | None) -> Iterator[Probe]:
-    """Yield the first fact about a refund or a dispute, in each status, and events of no effect."""
+    """Yield the first fact about refunds, a dispute or a warning, and events of no effect."""
     yield from new_refund_facts(payment)
+    yield from (("total of refunds", fact) for _, fact in totals(payment, LATER))
     yield from (("dispute", fact) for _, fact in dispute_facts(payment, "dp_probe", LATER))
-    yield "no effect", received(Unmodelled(_EVENT, "customer.updated", "it moves no money"))
+    yield from fraud_warnings(payment)
+    for unknown in (False, True):
+        forms = {"unknown_status": unknown, "unread_version": unknown, "other_form": unknown}
+        unmodelled = Unmodelled(_EVENT, "customer.updated", "it moves no money", **forms)
+        yield "no effect", received(unmodelled)
     yield "of another account", received(Foreign(_EVENT, "customer.updated", "it is of acct_2"))
 
 

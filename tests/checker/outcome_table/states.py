@@ -1,12 +1,22 @@
-"""The table's rows: the states of payments, calls and refunds among which outcomes differ."""
+"""The table's rows: states of payments, calls, refunds and disputes whose outcomes differ."""
 
 from collections.abc import Iterator
 
-from domain.facts.join import failures, terminal
+from domain.facts.cancels import awaits_answer, known_cause
+from domain.facts.join import failures
 from domain.facts.refunds import RefundRecord, unproven_refund
-from domain.payment import Payment
+from domain.inputs import RefundFact
+from domain.payment import Dispute, Payment
 from domain.status import CancelCause, RefundStatus, Status
-from domain.view import exhausted, failure_of, live_fact, refundable
+from domain.transitions import is_final
+from domain.view import (
+    exhausted,
+    failure_of,
+    has_failed,
+    live_fact,
+    refundable,
+    started_attempts,
+)
 
 #: The row of an input whose payment does not exist yet.
 NOT_HERE = "not here yet"
@@ -18,6 +28,10 @@ _UNKNOWN = (
 
 def of_payment(payment: Payment) -> str:
     """Return a payment's row, which begins with its status."""
+    return f"{_of_status(payment)}{_last_cancel(payment)}"
+
+
+def _of_status(payment: Payment) -> str:
     cancelling = ", cancelling" if payment.cancel is not None else ""
     status = payment.status
     match status:
@@ -26,8 +40,7 @@ def of_payment(payment: Payment) -> str:
         case Status.PROCESSING:
             return f"{status}{_processing(payment)}{cancelling}"
         case Status.REQUIRES_ACTION:
-            wanted = "payment method" if live_fact(payment) is None else "customer"
-            return f"{status}, {wanted} awaited{cancelling}"
+            return f"{status}, {_awaited(payment)} awaited{_whose_attempt(payment)}{cancelling}"
         case Status.AUTHORIZED:
             in_flight = payment.capture is not None and payment.capture.refusal is None
             return f"{status}{', capturing' if in_flight else ''}{cancelling}"
@@ -35,8 +48,11 @@ def of_payment(payment: Payment) -> str:
             if unproven_refund(payment) is not None:
                 return f"{status}, a refund's result awaited"
             return f"{status}{'' if refundable(payment) > 0 else ', nothing left to refund'}"
+        case Status.FAILED if payment.create_refusal is None:
+            named = "" if known_cause(payment) is not None else ", which no report names"
+            return f"{status}, attempts used up{named}"
         case Status.FAILED:
-            return f"{status}, {'refused' if payment.create_refusal else 'attempts used up'}"
+            return f"{status}, refused"
         case Status.CANCELED:
             return f"{status}{_canceled(payment)}"
     raise AssertionError(_UNKNOWN.format(status))
@@ -50,11 +66,37 @@ def _processing(payment: Payment) -> str:
     return ", next attempt in flight" if failures(payment.facts) else ", no facts yet"
 
 
+def _awaited(payment: Payment) -> str:
+    return "payment method" if live_fact(payment) is None else "customer"
+
+
+def _whose_attempt(payment: Payment) -> str:
+    """Return whose attempt the customer is awaited in, after the first one."""
+    if not failures(payment.facts) or live_fact(payment) is None:
+        return ""
+    if not all(has_failed(payment, each) for each in started_attempts(payment)):
+        return ", in our next attempt"
+    are_used_up = len(failures(payment.facts)) >= payment.max_attempts
+    return f", in somebody else's attempt{' after ours are used up' if are_used_up else ''}"
+
+
+def _last_cancel(payment: Payment) -> str:
+    """Return what is known of our own cancel; it decides what a cancel without a cause means."""
+    if f"{payment.id}:cancel:exhausted" not in payment.calls:
+        return ""
+    if awaits_answer(payment):
+        return ", our own cancel awaited"
+    if is_final(payment.status):
+        return ""
+    return f", our own cancel {'refused' if payment.last_cancel_refused else 'acknowledged'}"
+
+
 def _canceled(payment: Payment) -> str:
-    reported = terminal(payment.facts)
-    requested = reported is not None and reported.cancel_cause is CancelCause.REQUESTED
     after = ", after a failure" if failure_of(payment) is not None else ""
-    return (" as requested" if requested else " by the provider") + after
+    if not after and failures(payment.facts):
+        after = ", in an attempt after a failure"
+    by = {CancelCause.REQUESTED: " as requested", None: " by a call that no report names"}
+    return by.get(known_cause(payment), " by the provider") + after
 
 
 def of_calls(payment: Payment) -> Iterator[tuple[str, str]]:
@@ -87,3 +129,13 @@ def of_refund(refund: RefundRecord) -> str:
     was_given = any(fact.status is RefundStatus.SUCCEEDED for fact in refund.reported.facts)
     came_back = was_given and status is not RefundStatus.SUCCEEDED
     return f"{status}{', reversed' if came_back else ''}"
+
+
+def of_total(total: RefundFact) -> str:
+    """Return the row of what is known to be refunded in all: a total of 0 counts nothing."""
+    return "a total" if total.amount else "a total of 0"
+
+
+def of_dispute(dispute: Dispute) -> str:
+    """Return a dispute's row: its status, and whether it is that of an appeal."""
+    return f"{dispute.fact.status}{', an appeal' if dispute.fact.appeal else ''}"

@@ -66,7 +66,7 @@ def check_crash(store: Store, script: Script, step: Step) -> None:
     written = InboxEntry(first.record.position, row.outcome, publication)
     loaded = replace(loaded, known={**loaded.known, row.event_id: written})
     looked_at = {publication} if publication is not None else set()
-    others = [] if row.refused else [second]
+    others = [] if row.apart else [second]
     _check_only_duplicates(fold(loaded, [first, *others]), others, looked_at)
 
 

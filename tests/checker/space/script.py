@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from domain.inputs import CallResult, Cancel, Capture, Command, Confirm, Create, Input, Refund
 from ports.records import ConsumedRecord, DecodedInput, RecordOffset
+from schemas.headers import EVENT_ID, RECEIVED_AT
 from schemas.topics import PAYMENT_COMMANDS, PROVIDER_RESULTS, PROVIDER_WEBHOOKS
 from tests.domain.histories.builders import PAYMENT, PROVIDER, key
 from tests.domain.histories.history import History, Reported
@@ -68,7 +69,7 @@ def _record(input_: Input, offset: int) -> DecodedInput:
             position=RecordOffset(topic, 0, offset),
             key=PAYMENT.encode(),
             value=b"",
-            headers={},
+            headers={EVENT_ID: input_.event_id, RECEIVED_AT: input_.received_at.isoformat()},
             timestamp_ms=0,
         ),
         payment_id=PAYMENT,

@@ -92,7 +92,7 @@ class Store:
                 accepted.add(number)
             elif row.outcome is not Outcome.REJECTED:
                 without_effect.add(number)
-                if row.refused:
+                if row.apart:
                     refused.add(number)
         after = plan.payments.get(PAYMENT)
         return Node(

@@ -5,10 +5,11 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 from domain.inputs import Fact
 from ports.provider import ProviderClient, Translator, WebhookReader
+from ports.rate_budget import UNLIMITED, RequestBudget
 from tests.conformance.kit.receiver import Receiver
 from tests.simulator.harness import DEADLINE_S
 
@@ -78,6 +79,11 @@ class Adapter(ABC):
 
     @classmethod
     @abstractmethod
+    def with_amount(cls, body: bytes, amount: Any) -> bytes:
+        """The same event about an object with this in place of its amount."""
+
+    @classmethod
+    @abstractmethod
     def of_another_kind(cls, body: bytes) -> bytes:
         """The same event, with the name of a kind that does not exist yet."""
 
@@ -88,7 +94,11 @@ class Adapter(ABC):
 
     @abstractmethod
     def client(
-        self, address: str | None = None, api_key: str | None = None, timeout_s: float = 20.0
+        self,
+        address: str | None = None,
+        api_key: str | None = None,
+        timeout_s: float = 20.0,
+        budget: RequestBudget = UNLIMITED,
     ) -> ProviderClient:
         """A client of the simulator, or of another address or with another key."""
 
@@ -111,6 +121,10 @@ class Adapter(ABC):
     @abstractmethod
     def refund_elsewhere(self, object_id: str, amount: int) -> None:
         """Makes a refund at the provider that we did not request; ``amount`` is in cents."""
+
+    @abstractmethod
+    def capture_elsewhere(self, object_id: str, amount: int) -> None:
+        """Captures an amount, in cents, that may be more than is authorized."""
 
     @abstractmethod
     def bounce(self, refund: str) -> None:

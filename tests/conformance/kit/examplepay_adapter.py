@@ -12,6 +12,7 @@ import uvicorn
 from pydantic import SecretStr
 
 from domain.inputs import DisputeFact, PaymentFact, RefundFact
+from ports.rate_budget import UNLIMITED, RequestBudget
 from providers.examplepay.client import ExamplePayApi
 from providers.examplepay.translate import CHARGEBACK_STATUS, PAYMENT_STATUS, REFUND_STATUS
 from providers.examplepay.webhooks import ExamplePayTranslator, ExamplePayWebhooks
@@ -101,6 +102,13 @@ class ExamplePayAdapter(Adapter):
         return json.dumps(event).encode()
 
     @classmethod
+    def with_amount(cls, body: bytes, amount: Any) -> bytes:
+        """See ``Adapter.with_amount``."""
+        event = json.loads(body)
+        event["subject"]["amount"] = amount
+        return json.dumps(event).encode()
+
+    @classmethod
     def of_another_kind(cls, body: bytes) -> bytes:
         """See ``Adapter.of_another_kind``."""
         return json.dumps({**json.loads(body), "name": "payout/sent"}).encode()
@@ -120,10 +128,15 @@ class ExamplePayAdapter(Adapter):
                 yield cls(http, receiver)
 
     def client(
-        self, address: str | None = None, api_key: str | None = None, timeout_s: float = 20.0
+        self,
+        address: str | None = None,
+        api_key: str | None = None,
+        timeout_s: float = 20.0,
+        budget: RequestBudget = UNLIMITED,
     ) -> ExamplePayApi:
         """See ``Adapter.client``."""
-        return ExamplePayApi(address or self.address, SecretStr(api_key or API_KEY), timeout_s)
+        key = SecretStr(api_key or API_KEY)
+        return ExamplePayApi(address or self.address, key, timeout_s, budget)
 
     def objects(self) -> Objects:
         """See ``Adapter.objects``."""
@@ -146,8 +159,12 @@ class ExamplePayAdapter(Adapter):
 
     def refund_elsewhere(self, object_id: str, amount: int) -> None:
         """See ``Adapter.refund_elsewhere``."""
-        money = {"value": f"{amount // 100}.{amount % 100:02d}", "currency": "EUR"}
+        money = _euros(amount)
         self._act("refund", payment=object_id, amount=money, reference="order 7, second item")
+
+    def capture_elsewhere(self, object_id: str, amount: int) -> None:
+        """See ``Adapter.capture_elsewhere``."""
+        self._act("capture", payment_id=object_id, amount=_euros(amount))
 
     def bounce(self, refund: str) -> None:
         """See ``Adapter.bounce``."""
@@ -179,3 +196,7 @@ class ExamplePayAdapter(Adapter):
 
     def _look(self) -> Any:
         return self._http.get("/_control/objects").raise_for_status().json()
+
+
+def _euros(cents: int) -> dict[str, str]:
+    return {"value": f"{cents // 100}.{cents % 100:02d}", "currency": "EUR"}

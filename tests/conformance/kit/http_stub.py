@@ -18,11 +18,18 @@ class HttpStub:
 
     response: tuple[str, bytes] | None = None
     address: str = ""
+    #: How many requests came.
+    requests: int = 0
     _over: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Serves one connection."""
-        await reader.readuntil(b"\r\n\r\n")
+        try:
+            await reader.readuntil(b"\r\n\r\n")
+        except asyncio.IncompleteReadError:  # the client has given up before it asked
+            writer.close()
+            return
+        self.requests += 1
         if self.response is None:
             await self._over.wait()
         else:

@@ -10,8 +10,11 @@ from typing import Any, Self
 from pydantic import SecretStr
 
 from domain.inputs import PaymentFact, RefundFact
+from ports.rate_budget import UNLIMITED, RequestBudget
 from providers.stripe.client import StripeApi
-from providers.stripe.translate import DISPUTE_STATUS, PAYMENT_STATUS, REFUND_STATUS
+from providers.stripe.disputes import DISPUTE_STATUS
+from providers.stripe.refunds import REFUND_STATUS
+from providers.stripe.translate import PAYMENT_STATUS
 from providers.stripe.webhooks import StripeTranslator, StripeWebhooks
 from sandbox.stripe_simulator.webhooks.signing import signature_header
 from schemas.settings import StripeSettings
@@ -94,6 +97,13 @@ class StripeAdapter(Adapter):
         return json.dumps(event).encode()
 
     @classmethod
+    def with_amount(cls, body: bytes, amount: Any) -> bytes:
+        """See ``Adapter.with_amount``."""
+        event = json.loads(body)
+        event["data"]["object"]["amount"] = amount
+        return json.dumps(event).encode()
+
+    @classmethod
     def of_another_kind(cls, body: bytes) -> bytes:
         """See ``Adapter.of_another_kind``."""
         return json.dumps({**json.loads(body), "type": "payment_intent.pondered"}).encode()
@@ -115,15 +125,18 @@ class StripeAdapter(Adapter):
             yield cls(simulator, receiver)
 
     def client(
-        self, address: str | None = None, api_key: str | None = None, timeout_s: float = 20.0
+        self,
+        address: str | None = None,
+        api_key: str | None = None,
+        timeout_s: float = 20.0,
+        budget: RequestBudget = UNLIMITED,
     ) -> StripeApi:
         """See ``Adapter.client``."""
         settings = StripeSettings(
-            stripe_api_base=address or self.address,
             stripe_api_key=SecretStr(api_key or harness.API_KEY),
             stripe_timeout_s=timeout_s,
         )
-        return StripeApi(settings)
+        return StripeApi(settings, address or self.address, budget=budget, is_live=False)
 
     def objects(self) -> Objects:
         """See ``Adapter.objects``."""
@@ -146,6 +159,10 @@ class StripeAdapter(Adapter):
     def refund_elsewhere(self, object_id: str, amount: int) -> None:
         """See ``Adapter.refund_elsewhere``."""
         self._act(object_id, "refund", amount=amount)
+
+    def capture_elsewhere(self, object_id: str, amount: int) -> None:
+        """See ``Adapter.capture_elsewhere``."""
+        self._act(object_id, "capture", amount=amount)
 
     def bounce(self, refund: str) -> None:
         """See ``Adapter.bounce``."""

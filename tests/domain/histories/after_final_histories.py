@@ -15,7 +15,9 @@ from tests.domain.histories.builders import (
     refund,
     refund_fact,
     refused,
+    reinstated,
     requested_refund_fact,
+    withdrawn,
 )
 from tests.domain.histories.history import History, Reported
 from tests.oracle import DisputeMeaning, Meaning, RefundMeaning
@@ -23,7 +25,7 @@ from tests.oracle import DisputeMeaning, Meaning, RefundMeaning
 _PENDING, _RETURNED = RefundStatus.PENDING, RefundStatus.FAILED
 _REFUNDED = RefundStatus.SUCCEEDED
 _CAPTURED = Reported(payment_fact(ProviderStatus.SUCCEEDED, 4))
-_OUT, _BACK = Movement("mv_out", 1000), Movement("mv_back", -1000)
+_OUT, _BACK = withdrawn("mv_out"), reinstated("mv_back")
 
 
 def _requested(refund_id: str, status: RefundStatus, second: int, amount: int) -> Reported:
@@ -65,7 +67,8 @@ _WITHOUT_PAYMENT_FACTS: Final = (
         create(),
         (_disputed(DisputeStatus.LOST, 10, _OUT),),
         Meaning(
-            Status.PROCESSING, disputes={"dp_1": DisputeMeaning(DisputeStatus.LOST, withdrawn=1000)}
+            Status.PROCESSING,
+            disputes={"dp_1": DisputeMeaning(DisputeStatus.LOST, {"EUR": (1000, 0, 0)})},
         ),
     ),
 )
@@ -176,7 +179,7 @@ _DISPUTES: Final = (
             _disputed(DisputeStatus.WON, 33),
             _disputed(DisputeStatus.UNDER_REVIEW, 34, _BACK),
         ),
-        _paid(disputes={"dp_1": DisputeMeaning(DisputeStatus.WON, 1000, 1000)}),
+        _paid(disputes={"dp_1": DisputeMeaning(DisputeStatus.WON, {"EUR": (1000, 1000, 0)})}),
     ),
     History(
         "funds are withdrawn, which is not a loss",
@@ -186,7 +189,9 @@ _DISPUTES: Final = (
             _disputed(DisputeStatus.NEEDS_RESPONSE, 30),
             _disputed(DisputeStatus.NEEDS_RESPONSE, 31, _OUT),
         ),
-        _paid(disputes={"dp_1": DisputeMeaning(DisputeStatus.NEEDS_RESPONSE, 1000, 0)}),
+        _paid(
+            disputes={"dp_1": DisputeMeaning(DisputeStatus.NEEDS_RESPONSE, {"EUR": (1000, 0, 0)})}
+        ),
     ),
     History(
         "a warning is closed, and another dispute is prevented",
@@ -221,7 +226,7 @@ _DISPUTES: Final = (
         ),
         _paid(
             refunds={"re_1": RefundMeaning(_RETURNED, reversed=True)},
-            disputes={"dp_1": DisputeMeaning(DisputeStatus.WON, 1000, 1000)},
+            disputes={"dp_1": DisputeMeaning(DisputeStatus.WON, {"EUR": (1000, 1000, 0)})},
         ),
     ),
 )

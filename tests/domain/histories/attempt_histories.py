@@ -33,6 +33,50 @@ def _attempt_fact(call: str, status: ProviderStatus, second: int, event_id: str)
 
 ATTEMPT_HISTORIES: Final = (
     History(
+        "an attempt fails, and somebody clears its error at the provider",
+        create(max_attempts=2),
+        (
+            _attempt_fact("create", _OPEN, 1, "evt_created"),
+            Reported(failed("at_1", 2)),
+            Reported(payment_fact(_OPEN, 60, event_id="obj_1.looked_at")),
+        ),
+        Meaning(Status.REQUIRES_ACTION),
+    ),
+    History(
+        "an attempt fails, its error is cleared, and the next one is under way",
+        create(max_attempts=2),
+        (
+            Reported(failed("at_1", 2)),
+            Reported(payment_fact(_OPEN, 60, event_id="obj_1.looked_at")),
+            confirm(),
+            _attempt_fact("confirm:2", _OPEN, 61, "evt_opened"),
+        ),
+        Meaning(Status.PROCESSING),
+    ),
+    History(
+        "the customer of a failed payment begins to act, and somebody takes that back",
+        create(max_attempts=2),
+        (
+            Reported(failed("at_1", 2)),
+            Reported(payment_fact(_ACTION_NEEDED, 5)),
+            Reported(payment_fact(_OPEN, 60)),
+            confirm(),
+            Reported(payment_fact(_SUCCEEDED, 90), needs="confirm:2"),
+        ),
+        _PAID,
+    ),
+    History(
+        "the only attempt fails, its error is cleared, and we cancel",
+        create(),
+        (
+            Reported(failed("at_1", 2)),
+            Reported(payment_fact(_OPEN, 60)),
+            Reported(acknowledged("cancel:exhausted"), needs="cancel:exhausted"),
+            Reported(canceled(90, None), needs="cancel:exhausted"),
+        ),
+        Meaning(Status.FAILED),
+    ),
+    History(
         "two attempts fail and the third succeeds, all in one second",
         create(max_attempts=3),
         (

@@ -94,7 +94,6 @@ BINDING_HISTORIES: Final = (
             ),
             (payment_fact(_SUCCEEDED, 2), _PAID),
             (canceled(2, CancelCause.PROVIDER), Meaning(Status.CANCELED)),
-            (canceled(2, CancelCause.ATTEMPTS_EXHAUSTED), Meaning(Status.FAILED)),
         )
     ),
     History(

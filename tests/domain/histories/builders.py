@@ -7,6 +7,8 @@ from msgspec.structs import replace
 
 from domain.call_key import Operation
 from domain.inputs import (
+    ALL,
+    All,
     CallResult,
     Cancel,
     Capture,
@@ -16,12 +18,14 @@ from domain.inputs import (
     DisputeFact,
     Fact,
     Failure,
+    FraudWarningFact,
     Input,
+    Movement,
     PaymentFact,
     Refund,
     RefundFact,
 )
-from domain.status import CancelCause, DisputeStatus, ProviderStatus, RefundStatus
+from domain.status import CancelCause, DisputeStatus, MovementKind, ProviderStatus, RefundStatus
 
 #: A valid payment ID, so that the same histories go through Postgres.
 PAYMENT = "pay_" + "a" * 30
@@ -72,7 +76,7 @@ def confirm(operation: str = "op_confirm", **changes: Any) -> Confirm:
     return replace(Confirm(TENANT, operation, f"fp_{operation}", "card_2"), **changes)
 
 
-def capture(amount: int | None = None, operation: str = "op_capture", **changes: Any) -> Capture:
+def capture(amount: int | All = ALL, operation: str = "op_capture", **changes: Any) -> Capture:
     """Return the command to capture this amount, or all."""
     return replace(Capture(TENANT, operation, f"fp_{operation}", amount), **changes)
 
@@ -82,7 +86,7 @@ def cancel(operation: str = "op_cancel", *, expired: bool = False, **changes: An
     return replace(Cancel(TENANT, operation, f"fp_{operation}", expired), **changes)
 
 
-def refund(refund_id: str = "re_1", amount: int | None = None, **changes: Any) -> Refund:
+def refund(refund_id: str = "re_1", amount: int | All = ALL, **changes: Any) -> Refund:
     """Return the command to refund this amount, or all that is left."""
     operation = f"op_{refund_id}"
     return replace(
@@ -120,9 +124,18 @@ def failed(attempt: str, second: int, **changes: Any) -> PaymentFact:
     return replace(fact, **changes)
 
 
-def canceled(second: int, cause: CancelCause) -> PaymentFact:
-    """Return the fact that the object was cancelled, with the cause."""
-    return payment_fact(ProviderStatus.CANCELED, second, cancel_cause=cause)
+#: The call that cancels for each cause; the provider's own cancel names no call of ours.
+_CANCEL_CALLS = {
+    CancelCause.ATTEMPTS_EXHAUSTED: "cancel:exhausted",
+    CancelCause.REQUESTED: "cancel:1",
+}
+
+
+def canceled(second: int, cause: CancelCause | None, **changes: Any) -> PaymentFact:
+    """Return the fact that the object was cancelled; without a cause, it does not say by whom."""
+    call = _CANCEL_CALLS.get(cause) if cause is not None else None
+    said = {"caused_by": key(call) if call is not None else None, "names_cause": cause is not None}
+    return payment_fact(ProviderStatus.CANCELED, second, **{**said, **changes})
 
 
 def refund_fact(
@@ -162,6 +175,36 @@ def dispute_fact(
         status=status,
         amount=AMOUNT,
         currency=CURRENCY,
+    )
+    return replace(fact, **changes)
+
+
+def withdrawn(ref: str, amount: int = AMOUNT, currency: str = CURRENCY) -> Movement:
+    """Return disputed money that was taken."""
+    return Movement(ref, amount, currency, MovementKind.WITHDRAWN)
+
+
+def reinstated(ref: str, amount: int = AMOUNT, currency: str = CURRENCY) -> Movement:
+    """Return disputed money that was given back."""
+    return Movement(ref, -amount, currency, MovementKind.REINSTATED)
+
+
+def adjusted(ref: str, amount: int, currency: str = CURRENCY) -> Movement:
+    """Return a correction; a positive amount was given to us."""
+    return Movement(ref, -amount, currency, MovementKind.ADJUSTED)
+
+
+def fraud_warning(
+    warning_id: str, second: int, *, actionable: bool = True, **changes: Any
+) -> FraudWarningFact:
+    """Return a fact about a bank's warning at that second."""
+    fact = FraudWarningFact(
+        event_id=f"evt_{warning_id}_{actionable}_{second}",
+        occurred_at=at(second),
+        object_id=OBJECT,
+        warning_id=warning_id,
+        type="misc",
+        actionable=actionable,
     )
     return replace(fact, **changes)
 

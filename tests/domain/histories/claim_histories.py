@@ -137,6 +137,38 @@ CLAIM_HISTORIES: Final = (
         _paid(400, re_1=RefundMeaning(_REQUESTED), other=_SUCCEEDED),
     ),
     History(
+        "somebody refunds another amount under our call's key, before or after its answer",
+        create(),
+        (
+            _CAPTURED,
+            refund("re_1", 400),
+            Reported(requested_refund_fact("re_1", _REFUNDED, 9, 400), needs="refund:re_1"),
+            Reported(
+                refund_fact("other", _PENDING, 9, 300, caused_by=key("refund:re_1")),
+                needs="refund:re_1",
+            ),
+            Reported(
+                refund_fact("other", _REFUNDED, 10, 300, caused_by=key("refund:re_1.1")),
+                needs="refund:re_1",
+            ),
+            _RESPONSE,
+        ),
+        _paid(700, re_1=_SUCCEEDED, other=_SUCCEEDED),
+    ),
+    History(
+        "somebody refunds another amount under our call's key, and ours is under way",
+        create(),
+        (
+            _CAPTURED,
+            refund("re_1", 400),
+            Reported(
+                refund_fact("other", _REFUNDED, 9, 300, caused_by=key("refund:re_1")),
+                needs="refund:re_1",
+            ),
+        ),
+        _paid(300, re_1=RefundMeaning(_REQUESTED), other=_SUCCEEDED),
+    ),
+    History(
         "our call was made under two keys, and both took effect: the response decides",
         create(),
         (

@@ -160,7 +160,7 @@ _TWO_OBJECTS: Final = (
 
 _OTHER_AMOUNTS: Final = (
     History(
-        "another amount, another currency, and the result of a call that was never made",
+        "two amounts, another currency, and the result of a call that was never made",
         create(),
         (
             Reported(payment_fact(_SUCCEEDED, 4, amount=999, captured=999, event_id="evt_less")),
@@ -169,22 +169,27 @@ _OTHER_AMOUNTS: Final = (
             Reported(acknowledged("capture:1")),
             Reported(payment_fact(_PENDING, 3)),
         ),
-        Meaning(Status.PROCESSING),
+        Meaning(Status.SUCCEEDED, authorized=999, captured=999),
+        (Meaning(Status.SUCCEEDED, authorized=1001, captured=1001),),
     ),
     History(
-        "a refund of another amount than we ask for",
+        "a refund of another amount than we ask for, which the answer to our call names",
         create(),
         (
             Reported(payment_fact(_SUCCEEDED, 4)),
             refund("re_1", 400),
-            Reported(requested_refund_fact("re_1", RefundStatus.PENDING, 8, 300)),
-            Reported(requested_refund_fact("re_1", RefundStatus.SUCCEEDED, 9, 300)),
+            Reported(acknowledged("refund:re_1"), needs="refund:re_1"),
+            Reported(refund_fact("made_re_1", RefundStatus.PENDING, 8, 300)),
+            Reported(refund_fact("made_re_1", RefundStatus.SUCCEEDED, 9, 300)),
             Reported(dispute_fact("dp_1", DisputeStatus.NEEDS_RESPONSE, 9)),
         ),
         replace(
             _PAID,
             refunded=300,
-            refunds={"made_re_1": RefundMeaning(RefundStatus.SUCCEEDED)},
+            refunds={
+                "made_re_1": RefundMeaning(RefundStatus.SUCCEEDED),
+                "re_1": RefundMeaning(RefundStatus.REQUESTED),
+            },
             disputes={"dp_1": DisputeMeaning(DisputeStatus.NEEDS_RESPONSE)},
         ),
         (

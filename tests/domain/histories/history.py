@@ -11,6 +11,7 @@ from domain.inputs import (
     Command,
     Create,
     DisputeFact,
+    FraudWarningFact,
     Input,
     PaymentFact,
     RefundFact,
@@ -27,7 +28,7 @@ from tests.support.properties import ORDERS_MAX
 class Reported:
     """A fact or a result, and the call without which it can't exist."""
 
-    body: PaymentFact | RefundFact | DisputeFact | Unmodelled | CallResult
+    body: PaymentFact | RefundFact | DisputeFact | FraudWarningFact | Unmodelled | CallResult
     needs: str = ""
 
     def is_possible(self, calls: Sequence[str]) -> bool:

@@ -14,7 +14,9 @@ from tests.domain.histories.builders import (
     key,
     payment_fact,
     refund,
+    reinstated,
     requested_refund_fact,
+    withdrawn,
 )
 from tests.domain.histories.history import History, Reported
 from tests.oracle import DisputeMeaning, Meaning, RefundMeaning
@@ -25,7 +27,7 @@ _SUCCEEDED = ProviderStatus.SUCCEEDED
 _ACKNOWLEDGED = Reported(acknowledged(), needs="create")
 _PAID = Meaning(Status.SUCCEEDED, authorized=1000, captured=1000)
 _REFUNDED, _RETURNED = RefundStatus.SUCCEEDED, RefundStatus.FAILED
-_OUT, _BACK = Movement("mv_out", 1000), Movement("mv_back", -1000)
+_OUT, _BACK = withdrawn("mv_out"), reinstated("mv_back")
 
 
 def _attempt_fact(call: str, status: ProviderStatus, second: int, event_id: str) -> Reported:
@@ -72,7 +74,7 @@ LIFE_HISTORIES: Final = (
             1000,
             200,
             {"re_1": RefundMeaning(_RETURNED, reversed=True), "re_2": RefundMeaning(_REFUNDED)},
-            {"dp_1": DisputeMeaning(DisputeStatus.WON, 1000, 1000)},
+            {"dp_1": DisputeMeaning(DisputeStatus.WON, {"EUR": (1000, 1000, 0)})},
         ),
     ),
     History(

@@ -7,6 +7,7 @@ from tests.domain.histories.builders import (
     EXPIRY,
     acknowledged,
     cancel,
+    canceled,
     capture,
     confirm,
     create,
@@ -29,10 +30,10 @@ _PROCESSING = Reported(payment_fact(_PENDING, 3))
 _CAPTURED = Reported(payment_fact(_SUCCEEDED, 4))
 _PAID = Meaning(Status.SUCCEEDED, authorized=1000, captured=1000)
 _GIVEN_UP = Reported(
-    payment_fact(_CANCELED, 50, cancel_cause=CancelCause.ATTEMPTS_EXHAUSTED),
+    canceled(50, CancelCause.ATTEMPTS_EXHAUSTED),
     needs="cancel:exhausted",
 )
-_CANCELED_FOR_US = payment_fact(_CANCELED, 50, cancel_cause=CancelCause.REQUESTED)
+_CANCELED_FOR_US = canceled(50, CancelCause.REQUESTED)
 
 _AUTOMATIC: Final = (
     History("nothing is reported", create(), (), Meaning(Status.CREATED)),
@@ -124,7 +125,7 @@ _MANUAL: Final = (
         (
             _OPENED,
             Reported(payment_fact(_AUTHORIZED, 3)),
-            Reported(payment_fact(_CANCELED, 600_000, cancel_cause=CancelCause.PROVIDER)),
+            Reported(canceled(600_000, CancelCause.PROVIDER)),
         ),
         Meaning(Status.CANCELED),
     ),

@@ -46,7 +46,7 @@ RACE_HISTORIES: Final = (
             cancel(),
             Reported(failed("at_1", 2)),
             Reported(acknowledged("cancel:1"), needs="cancel:1"),
-            Reported(acknowledged("cancel:exhausted"), needs="cancel:exhausted"),
+            Reported(refused("cancel:exhausted"), needs="cancel:exhausted"),
             Reported(canceled(50, CancelCause.REQUESTED), needs="cancel:1"),
         ),
         Meaning(Status.CANCELED),

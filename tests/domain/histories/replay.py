@@ -26,7 +26,10 @@ def published_meaning(payment: Payment) -> Meaning:
     }
     disputes = {
         dispute.id: DisputeMeaning(
-            dispute.status, dispute.funds_withdrawn, dispute.funds_reinstated
+            dispute.status,
+            {f.currency: (f.withdrawn, f.reinstated, f.adjusted) for f in dispute.funds},
+            dispute.appeal,
+            dispute.respond_by,
         )
         for dispute in published.disputes
     }
@@ -43,6 +46,7 @@ def published_meaning(payment: Payment) -> Meaning:
         refunded=published.amounts.refunded,
         refunds=refunds,
         disputes=disputes,
+        fraud_warnings={each.id: each.actionable for each in published.fraud_warnings},
     )
 
 
@@ -74,9 +78,7 @@ class Replay:
             self._parked.append(input_)
         elif decision.outcome in _ACCEPTING:
             self.accepted.append(input_)
-        if self.payment is not None and (
-            before is None or (_awaits_object(before) and not _awaits_object(self.payment))
-        ):
+        if self.payment is not None and (before is None or _waits(before) - _waits(self.payment)):
             parked, self._parked = self._parked, []
             for waiting in parked:
                 self.deliver(waiting)
@@ -107,8 +109,13 @@ class Replay:
                 self.transitions.append((source, self.payment.status))
 
 
-def _awaits_object(payment: Payment) -> bool:
-    return payment.object_id is None and payment.create_refusal is None
+def _waits(payment: Payment) -> frozenset[str]:
+    """What inputs of the payment may wait for."""
+    last_cancel = f"{payment.id}:cancel:exhausted"
+    waits = {"object"} if payment.object_id is None and payment.create_refusal is None else set()
+    if last_cancel in payment.calls and last_cancel not in payment.finished_calls:
+        waits.add("answer")
+    return frozenset(waits)
 
 
 def assert_invariants(before: Payment | None, decision: Decision) -> None:
@@ -123,7 +130,7 @@ def assert_invariants(before: Payment | None, decision: Decision) -> None:
     if is_final(after.status):
         assert {call.operation for call in decision.provider_calls} <= {"refund"}
     amounts = snapshot(after).amounts
-    assert 0 <= amounts.refunded <= amounts.captured <= amounts.authorized <= after.amount
+    assert 0 <= amounts.refunded <= amounts.captured <= amounts.authorized
     if before is None:
         assert (after.version, after.status) == (1, Status.CREATED)
         return

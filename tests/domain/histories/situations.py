@@ -9,6 +9,7 @@ from domain.status import CancelCause, ProviderStatus, RefundStatus
 from tests.domain.histories.builders import (
     acknowledged,
     cancel,
+    canceled,
     capture,
     confirm,
     create,
@@ -27,7 +28,6 @@ _MANUAL = create(capture_method="manual")
 _TWICE = create(max_attempts=2)
 _HELD = payment_fact(ProviderStatus.AUTHORIZED, 3)
 _PAID = payment_fact(ProviderStatus.SUCCEEDED, 4)
-_EXHAUSTED = CancelCause.ATTEMPTS_EXHAUSTED
 
 #: By the situation's name: everything received until then.
 SITUATIONS: Final = MappingProxyType[str, tuple[_Body, ...]](
@@ -93,13 +93,13 @@ SITUATIONS: Final = MappingProxyType[str, tuple[_Body, ...]](
             create(),
             acknowledged(),
             failed("at_1", 2),
-            payment_fact(ProviderStatus.CANCELED, 9, cancel_cause=_EXHAUSTED),
+            canceled(9, CancelCause.ATTEMPTS_EXHAUSTED),
         ),
         "create refused": (create(), refused("create")),
         "canceled": (
             create(),
             acknowledged(),
-            payment_fact(ProviderStatus.CANCELED, 9, cancel_cause=CancelCause.PROVIDER),
+            canceled(9, CancelCause.PROVIDER),
         ),
     }
 )

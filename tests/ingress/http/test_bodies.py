@@ -10,11 +10,17 @@ import pytest
 from schemas import identity
 from schemas.commands import VALUE, CapturePayment, RefundPayment
 from tests.ingress.harness import PAYMENT, Log, assert_problem, event, keyed, signed
+from tests.support.builders import command_body
 
 pytestmark = pytest.mark.anyio
 
 PAYMENT_ID = identity.payment_id("acme", "order-1")
 JSON = {"Content-Type": "application/json"}
+#: JSON that is neither a positive integer nor "all".
+NO_AMOUNTS = (
+    *("null", "0", "-1", "0.0", "500.0", "5e2", '"500"', "true", "false", "[500]", "{}", "9" * 300),
+    *('"ALL"', '""', "1000000000000"),
+)
 MONEY = [f"/v1/payments/{PAYMENT_ID}/{name}" for name in ("capture", "refunds")]
 EVERY_POST = [
     "/v1/payments",
@@ -66,17 +72,16 @@ async def iterate(*chunks: bytes) -> AsyncIterator[bytes]:
 
 @pytest.mark.parametrize("path", MONEY)
 @pytest.mark.parametrize(
-    ("body", "amount", "amount_is"),
-    [(b"{}", None, "all_that_is_left"), (b'{"amount": 500}', 500, "given")],
+    ("body", "amount"), [(b'{"amount": "all"}', "all"), (b'{"amount": 500}', 500)]
 )
 async def test_the_accepted_amount_is_echoed(
-    acme: httpx.AsyncClient, log: Log, path: str, body: bytes, amount: int | None, amount_is: str
+    acme: httpx.AsyncClient, log: Log, path: str, body: bytes, amount: int | str
 ) -> None:
     """The 202 and its replay have the accepted amount; the command has the same."""
     for _ in range(2):
         response = await send(acme, path, body)
         assert response.status_code == 202
-        assert (response.json()["amount"], response.json()["amount_is"]) == (amount, amount_is)
+        assert response.json()["amount"] == amount
     (record,) = log.records
     command = VALUE.validate_json(record.value)
     assert isinstance(command, CapturePayment | RefundPayment)
@@ -84,17 +89,17 @@ async def test_the_accepted_amount_is_echoed(
 
 
 @pytest.mark.parametrize("path", MONEY)
-@pytest.mark.parametrize(
-    "amount",
-    ["null", "0", "-1", "0.0", "500.0", "5e2", '"500"', "true", "false", "[500]", "{}", "9" * 300],
-)
-async def test_an_amount_is_a_positive_integer_or_omitted(
-    acme: httpx.AsyncClient, log: Log, path: str, amount: str
+@pytest.mark.parametrize("body", ["{}", *(f'{{"amount": {amount}}}' for amount in NO_AMOUNTS)])
+async def test_an_amount_is_a_positive_integer_or_all(
+    acme: httpx.AsyncClient, log: Log, path: str, body: str
 ) -> None:
-    """Null, zero, fractions, strings and the like are 422; they never mean the whole amount."""
-    response = await send(acme, path, f'{{"amount": {amount}}}'.encode())
+    """Absent, null, zero, a fraction and the like never mean all; the 422 says both forms."""
+    response = await send(acme, path, body.encode())
     (error,) = assert_problem(response, 422, "invalid-fields")["errors"]
-    assert error["field"] == "amount"
+    assert error == {
+        "field": "amount",
+        "problem": 'Send minor units, such as 500, or "all" for all that is left',
+    }
     assert log.records == []
 
 
@@ -198,14 +203,24 @@ async def test_a_compressed_webhook_is_415(anonymous: httpx.AsyncClient, log: Lo
 
 @pytest.mark.parametrize("kind", ["capture", "refund"])
 def test_a_command_without_an_amount_field_is_invalid(kind: str) -> None:
-    """On the topic, null means the whole amount; a missing field means nothing."""
+    """On the topic, only "all" means the whole amount; a missing field and null mean nothing."""
     ids = dict.fromkeys(("event_id", "tenant", "operation_id", "fingerprint"), "x")
     command: dict[str, Any] = {**ids, "type": kind, "payment_id": PAYMENT_ID}
     command["received_at"] = "2026-03-01T12:00:00Z"
     if kind == "refund":
         command["refund_id"] = "ref_1"
-    VALUE.validate_python({**command, "amount": None})
-    with pytest.raises(ValueError, match="amount"):
+    VALUE.validate_python({**command, "amount": "all"})
+    for lost in (command, {**command, "amount": None}):
+        with pytest.raises(ValueError, match="amount"):
+            VALUE.validate_python(lost)
+
+
+def test_a_create_command_without_its_capture_method_is_invalid() -> None:
+    """A request may leave it out, but a record that lost it must not capture at once."""
+    command = command_body(PAYMENT_ID, "create")
+    VALUE.validate_python(command)
+    del command["capture_method"]
+    with pytest.raises(ValueError, match="capture_method"):
         VALUE.validate_python(command)
 
 

@@ -35,6 +35,7 @@ OPERATIONS = [
     ("GET", "/v1/payments"),
     ("GET", "/v1/payments/{id}"),
     ("GET", "/v1/payments/{id}/timeline"),
+    ("GET", "/v1/payments/{id}/client-secret"),
     ("POST", "/v1/payments/{id}/confirm"),
     ("POST", "/v1/payments/{id}/capture"),
     ("POST", "/v1/payments/{id}/cancel"),

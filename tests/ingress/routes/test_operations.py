@@ -62,6 +62,7 @@ async def test_the_document_is_complete(anonymous: httpx.AsyncClient) -> None:
         "/v1/payments/{id}/confirm",
         "/v1/payments/{id}/capture",
         "/v1/payments/{id}/cancel",
+        "/v1/payments/{id}/client-secret",
         "/v1/payments/{id}/refunds",
         "/v1/payments/{id}/timeline",
         "/webhooks/{provider}",

@@ -108,13 +108,19 @@ async def test_an_altered_body_is_refused(anonymous: httpx.AsyncClient, log: Log
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b'{"id": 1}', b'{"object": "event"}'])
-async def test_a_signed_body_that_is_no_event_is_400(
+async def test_a_signed_body_of_unforeseen_form_is_kept(
     anonymous: httpx.AsyncClient, log: Log, metrics: Metrics, body: bytes
 ) -> None:
-    """It is counted separately from bad signatures."""
-    assert_problem(await deliver(anonymous, body), 400, "malformed-event")
-    assert log.records == []
-    assert b'reason="malformed-event"} 1.0' in metrics.exposition()
+    """Only the provider signs. It is known by its digest, counted, and ends as a dead letter."""
+    for _ in range(2):
+        assert (await deliver(anonymous, body)).status_code == 200
+    first, again = log.records
+    assert (first.topic, first.value) == (PROVIDER_WEBHOOKS_UNROUTED, body)
+    named = headers.as_text(first.headers)
+    assert named[headers.EVENT_ID] == headers.as_text(again.headers)[headers.EVENT_ID]
+    assert named[headers.EVENT_ID].startswith("unreadable.")
+    assert headers.OBJECT_ID not in named
+    assert b'unreadable_webhooks_total{provider="stripe"} 2.0' in metrics.exposition()
 
 
 async def test_an_unknown_provider_is_404(anonymous: httpx.AsyncClient, log: Log) -> None:
@@ -142,3 +148,12 @@ async def test_a_publish_timeout_is_503(anonymous: httpx.AsyncClient, log: Log) 
     assert "retry-after" in refused.headers
     log.failure = None
     assert (await deliver(anonymous, BODY)).status_code == 200
+
+
+async def test_a_client_secret_is_not_published(anonymous: httpx.AsyncClient, log: Log) -> None:
+    """The rest of the body is published as it came, and the signature is that of the whole body."""
+    body = event({"id": "pi_1", "client_secret": "pi_1_secret_2", "amount": 1.50})
+    response = await anonymous.post("/webhooks/stripe", content=body, headers=signed(body))
+    assert response.status_code == 200
+    (record,) = log.records
+    assert record.value == body.replace(b'"pi_1_secret_2"', b"null")

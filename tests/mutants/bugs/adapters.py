@@ -4,12 +4,19 @@ from typing import Final
 
 from tests.mutants.planted import Bug
 
-_LOOK_UP: Final = "tests/providers/stripe/test_look_up.py::test_{}"
+_LOOK_UP: Final = "tests/providers/stripe/access/test_look_up.py::test_{}"
+_STRIPE: Final = "tests/providers/stripe/test_webhooks.py::test_{}"
+_SAYS_WHETHER: Final = (
+    "tests/conformance/test_translation.py::test_an_event_says_whether_it_is_about_a_payment_object"
+)
+_FRACTION: Final = (
+    "tests/providers/test_currencies.py::test_a_fraction_that_a_currency_does_not_have_is_malformed"
+)
 
 BUGS: Final = (
     Bug(
         "providers",
-        "providers.registry:clients",
+        "providers.registry:_check_mode",
         "is_live is not None and",
         "",
         "a key without a mode, like a simulator's, can't be used at all",
@@ -41,7 +48,7 @@ BUGS: Final = (
     ),
     Bug(
         "providers",
-        "providers.registry:clients",
+        "providers.registry:_check_mode",
         "is_live is not account.stripe_livemode",
         "is_live and not account.stripe_livemode",
         "the worker starts with a test key in live mode, and no customer is ever charged",
@@ -67,9 +74,9 @@ BUGS: Final = (
     ),
     Bug(
         "providers",
-        "providers.stripe.webhooks:read",
-        "_name(about.payment_intent) or _name(about.id)",
-        "_name(about.id)",
+        "providers.stripe.webhooks:_read",
+        "name_or_none(about.payment_intent) or name_or_none(about.id)",
+        "name_or_none(about.id)",
         "a dispute is routed by its own ID, and never to a payment",
         (
             "tests/providers/stripe/test_webhooks.py::test_any_stripe_object_is_routed_by_its_content",
@@ -77,13 +84,53 @@ BUGS: Final = (
     ),
     Bug(
         "providers",
-        "providers.stripe.webhooks:read",
-        "_name(metadata.get(PAYMENT_ID_KEY))",
+        "providers.stripe.webhooks:_read",
+        "name_or_none(metadata.get(PAYMENT_ID_KEY))",
         "metadata.get(PAYMENT_ID_KEY)",
         "metadata that is no text fails the ingress instead of being ignored",
         (
             "tests/providers/stripe/test_webhooks.py::test_any_stripe_object_is_routed_by_its_content",
         ),
+    ),
+    Bug(
+        "providers",
+        "providers.stripe.webhooks:StripeTranslator.translate",
+        "raise _malformed(body, str(error)) from error",
+        "raise",
+        "an event with an impossible amount is taken for no event at all",
+        (_FRACTION,),
+    ),
+    Bug(
+        "providers",
+        "providers.stripe.translate:is_about_payment",
+        "TRANSLATORS.get(event.type) is _payment",
+        "False",
+        "every payment of another application waits for days",
+        (_SAYS_WHETHER,),
+    ),
+    Bug(
+        "providers",
+        "ports.provider:named_payment",
+        "cause is not None and is_payment_id(cause.payment_id)",
+        "False",
+        "what somebody writes on an object takes our own call's event from its payment",
+        (_STRIPE.format("an_event_that_our_call_caused_is_routed_by_its_key"),),
+    ),
+    Bug(
+        "providers",
+        "ports.provider:named_payment",
+        "cause is not None and is_payment_id(cause.payment_id)",
+        "cause is not None",
+        "another application's key of the same form takes an event from its payment",
+        (_STRIPE.format("an_event_that_no_call_of_ours_caused_is_routed_by_its_metadata"),),
+    ),
+    Bug(
+        "providers",
+        "providers.examplepay.webhooks:_read",
+        "named_payment(void_key, reference if is_ours else None)",
+        "reference if is_ours else None",
+        "the void of our own call is taken for one of the payment that its reference names",
+        ("tests/providers/examplepay/test_translate.py::test_an_event_is_routed_by_its_content",),
     ),
     Bug(
         "providers",
@@ -162,9 +209,33 @@ BUGS: Final = (
     Bug(
         "providers",
         "providers.stripe.outcomes:outcome_of_state",
-        'case Operation.CANCEL, "canceled" | "succeeded":',
-        'case Operation.CANCEL, "canceled":',
+        'case Operation.CANCEL, "succeeded":',
+        'case Operation.CANCEL, "void":',
         "a cancel of a succeeded intent is repeated again and again",
+        ("tests/providers/stripe/test_outcomes.py::test_an_unexpected_status_gives_the_outcome",),
+    ),
+    Bug(
+        "providers",
+        "providers.stripe.outcomes:outcome_of_state",
+        'Refused("already_captured", "The payment was captured before.")',
+        "Acknowledged(object_id)",
+        "a captured payment's cancel stays requested for ever",
+        ("tests/conformance/test_calls.py::test_a_cancel_after_the_capture_is_refused",),
+    ),
+    Bug(
+        "providers",
+        "providers.examplepay.outcomes:outcome_of_state",
+        'Refused("already_captured", "The payment was captured before.")',
+        "Acknowledged(object_id)",
+        "a captured payment's cancel at ExamplePay stays requested for ever",
+        ("tests/conformance/test_calls.py::test_a_cancel_after_the_capture_is_refused",),
+    ),
+    Bug(
+        "providers",
+        "providers.stripe.outcomes:outcome_of_state",
+        'case Operation.CANCEL, "canceled":',
+        'case Operation.CANCEL, "void":',
+        "a cancel of a cancelled intent is repeated again and again",
         ("tests/providers/stripe/test_outcomes.py::test_an_unexpected_status_gives_the_outcome",),
     ),
     Bug(
@@ -186,7 +257,7 @@ BUGS: Final = (
     Bug(
         "providers",
         "providers.stripe.outcomes:outcome_of_error",
-        'headers.get("idempotent-replayed") == "true"',
+        '_header(error, "idempotent-replayed") == "true"',
         "True",
         "a 500 that was not replayed is looked up instead of retried",
         (
@@ -195,25 +266,27 @@ BUGS: Final = (
     ),
     Bug(
         "providers",
-        "providers.stripe.client:StripeApi._find_refund",
-        ", payment_intent=call.object_id",
+        "providers.stripe.access.look_ups:LookUps._find_refund",
+        "payment_intent=call.object_id,",
         "",
         "another payment's refund counts as the requested one",
-        ("tests/providers/stripe/test_look_up.py::test_a_refund_of_another_payment_is_not_found",),
-    ),
-    Bug(
-        "providers",
-        "providers.stripe.client:StripeApi._find_refund",
-        "if ours.get(ref, True)]",
-        "]",
-        "a refund that another call made counts as the requested one",
         (
-            "tests/providers/stripe/test_look_up.py::test_a_refund_that_only_copies_our_id_is_not_found",
+            "tests/providers/stripe/access/test_look_up.py::test_a_refund_of_another_payment_is_not_found",
         ),
     ),
     Bug(
         "providers",
-        "providers.stripe.client:StripeApi._find_created",
+        "providers.stripe.access.look_ups:LookUps._find_refund",
+        "if ours.get(ref, True)]",
+        "]",
+        "a refund that another call made counts as the requested one",
+        (
+            "tests/providers/stripe/access/test_look_up.py::test_a_refund_that_only_copies_our_id_is_not_found",
+        ),
+    ),
+    Bug(
+        "providers",
+        "providers.stripe.access.look_ups:LookUps._find_created",
         "made = None",
         "made = next(iter(open_ids), None)",
         "an intent on which somebody wrote our payment ID becomes the payment's",
@@ -221,15 +294,15 @@ BUGS: Final = (
     ),
     Bug(
         "providers",
-        "providers.stripe.client:StripeApi._find_created",
-        "return _unproved(open_ids) if open_ids else None",
+        "providers.stripe.access.look_ups:LookUps._find_created",
+        "return unproved(open_ids) if open_ids else None",
         "return None",
         "a create that may have happened is made again: the customer pays twice",
         (_LOOK_UP.format("a_create_that_nothing_proves_is_unknown"),),
     ),
     Bug(
         "providers",
-        "providers.stripe.client:StripeApi._find_created",
+        "providers.stripe.access.look_ups:LookUps._find_created",
         "if made is None and open_ids:",
         "if False:",
         "a create without the event of its creation is never found",
@@ -237,8 +310,8 @@ BUGS: Final = (
     ),
     Bug(
         "providers",
-        "providers.stripe.client:StripeApi._find_created",
-        'elif not isinstance(event.get("request"), str):',
+        "providers.stripe.access.look_ups:LookUps._find_created",
+        "elif may_name_key(event):",
         "else:",
         "an event of an old API version ascribes our own intent to somebody",
         (_LOOK_UP.format("an_event_without_keys_ascribes_a_create_to_nobody"),),
@@ -266,19 +339,19 @@ BUGS: Final = (
     ),
     Bug(
         "providers",
-        "providers.stripe.client:StripeApi._find_created",
+        "providers.stripe.access.look_ups:_window",
         "(first_tried_at - CLOCK_SKEW)",
         "first_tried_at",
         "an object that a host with a slow clock made is not found: the customer pays twice",
-        ("tests/providers/stripe/test_look_up.py::test_a_clock_skew_is_tolerated",),
+        ("tests/providers/stripe/access/test_look_up.py::test_a_clock_skew_is_tolerated",),
     ),
     Bug(
         "providers",
-        "providers.stripe.client:StripeApi.look_up",
+        "providers.stripe.access.look_ups:LookUps._find",
         "found is None and call.operation is Operation.CONFIRM",
         "found is None and False",
         "a declined confirm whose response was lost is repeated: the customer pays twice",
-        ("tests/providers/stripe/test_look_up.py::test_a_confirm_that_happened_is_found",),
+        ("tests/providers/stripe/access/test_look_up.py::test_a_confirm_that_happened_is_found",),
     ),
     Bug(
         "providers",
@@ -298,7 +371,7 @@ BUGS: Final = (
     ),
     Bug(
         "providers",
-        "providers.stripe.client:StripeApi._list",
+        "providers.stripe.client:StripeApi._pages",
         'page["data"][-1]["id"]',
         'page["data"][0]["id"]',
         "a list of more than a page never ends",

@@ -4,11 +4,88 @@ from typing import Final
 
 from tests.mutants.planted import Bug
 
+_QUARANTINED: Final = "tests/processor/decisions/test_quarantined_ids.py::test_{}"
+_REFUSALS: Final = "tests/processor/decisions/test_refusals.py::test_{}"
+
 BUGS: Final = (
     Bug(
         "stream",
-        "decisions.fold:_Fold._apply",
-        "self._refused.add(row.event_id)",
+        "decisions.fold:_Fold._set_apart",
+        "for taken in (self._first_positions, self._used_by):",
+        "for taken in (self._first_positions,):",
+        "an event is lost if it comes in the batch in which another record of it waits in vain",
+        (_REFUSALS.format("what_waited_and_is_refused_leaves_its_event_id_in_any_grouping"),),
+        servers=True,
+    ),
+    Bug(
+        "stream",
+        "decisions.fold:_Fold._note_open",
+        "| ({known.position} if known else set())",
+        "",
+        "an applied record that comes again is recorded as a duplicate of the one that waited",
+        (_REFUSALS.format("what_waited_and_is_refused_leaves_its_event_id_in_any_grouping"),),
+        servers=True,
+    ),
+    Bug(
+        "stream",
+        "decisions.fold:_Fold._quarantine",
+        "self._set_apart(row)",
+        "",
+        "the record that our code failed on uses up the ID of an event that can be read",
+        (_QUARANTINED.format("one_rendering_of_a_quarantined_event_is_decided_once"),),
+        servers=True,
+    ),
+    Bug(
+        "stream",
+        "decisions.fold:_Fold._note_open",
+        "known.outcome in WAITING",
+        "known.outcome is Outcome.PARKED",
+        "the dedup table drops an event whose quarantine left it free",
+        (_QUARANTINED.format("the_table_has_no_event_that_waits_for_a_release"),),
+        servers=True,
+    ),
+    Bug(
+        "stream",
+        "decisions.fold:_Fold._is_superseded",
+        "if self._used_by.get(received.event_id, position) != position:",
+        "if False:",
+        "two renderings of one event take effect after a release",
+        (_QUARANTINED.format("one_rendering_of_a_quarantined_event_is_decided_once"),),
+        servers=True,
+    ),
+    Bug(
+        "stream",
+        "decisions.fold:_Fold._is_superseded",
+        "return all(known.position != each.record.position for each in beside)",
+        "return False",
+        "an event that another payment had takes effect again after a release",
+        (
+            _QUARANTINED.format(
+                "an_event_that_another_payment_used_is_not_decided_after_the_release"
+            ),
+        ),
+    ),
+    Bug(
+        "stream",
+        "decisions.fold:_Fold._is_new",
+        "self._plan.redelivered.add(same.publication_id)",
+        "str(same)",
+        "after a crash consumers don't see that a payment is quarantined",
+        (_QUARANTINED.format("after_a_crash_the_record_that_began_a_quarantine_publishes_it"),),
+    ),
+    Bug(
+        "sql",
+        "postgres.batch.transaction:load",
+        "if apart := sorted(_apart({row[0] for row in rows}, taken_up)):",
+        "if apart := []:",
+        "the release of a record that our code failed on fails for ever",
+        (_QUARANTINED.format("one_rendering_of_a_quarantined_event_is_decided_once"),),
+        servers=True,
+    ),
+    Bug(
+        "stream",
+        "decisions.fold:_Fold._set_apart",
+        "self._apart.add(row.event_id)",
         "str(row)",
         "a refused record that is in a batch twice is written twice, and the batch fails",
         (
@@ -105,19 +182,28 @@ BUGS: Final = (
     ),
     Bug(
         "stream",
-        "decisions.fold:_Fold._apply",
-        "self._freed.add(row.received.event_id)",
+        "decisions.fold:_Fold._set_apart",
+        "self._freed.add(event_id)",
         "str(row)",
-        "in one batch, a refused record makes the real event a duplicate",
+        "in one batch, a refused record that waited makes the real event a duplicate",
+        (_REFUSALS.format("what_waited_and_is_refused_leaves_its_event_id_in_any_grouping"),),
+        servers=True,
+    ),
+    Bug(
+        "domain",
+        "decisions.fold:_Fold._note_open",
+        "if named != {ended[event_id]}:",
+        "if event_id in self._freed:",
+        "a refused record that comes again makes the right one a duplicate when that comes again",
         (
-            "tests/processor/decisions/test_refusals.py::test_a_refused_rendering_does_not_use_up_the_event_id",
+            "tests/processor/decisions/test_refusals.py::test_the_event_id_is_the_right_records_also_where_the_refused_one_comes_again",
         ),
         servers=True,
     ),
     Bug(
         "stream",
-        "decisions.fold:_Fold._apply",
-        "self._first_positions.pop(row.received.event_id, None)",
+        "decisions.fold:_Fold._set_apart",
+        "del taken[event_id]",
         "str(row)",
         "a refused record and the real event in one batch: the real one is lost",
         (
@@ -139,7 +225,7 @@ BUGS: Final = (
     Bug(
         "stream",
         "decisions.fold:_Fold._apply",
-        "before is None or (awaits_object(before) and not awaits_object(after))",
+        "ends_wait(before, after)",
         "before is None",
         "inputs that wait for the payment's object are never applied",
         (
@@ -150,8 +236,8 @@ BUGS: Final = (
     Bug(
         "stream",
         "decisions.fold:_Fold._apply",
-        "before is None or (awaits_object(before) and not awaits_object(after))",
-        "awaits_object(before) if before else False",
+        "ends_wait(before, after)",
+        "before is not None and ends_wait(before, after)",
         "inputs that came before their payment are never applied",
         (
             "tests/processor/decisions/test_fold.py::test_webhooks_before_their_create_are_applied_in_the_same_batch",
@@ -192,7 +278,7 @@ BUGS: Final = (
     Bug(
         "stream",
         "decisions.fold:_Fold._foreign",
-        "owner in {None, payment.id}",
+        "owner == received.payment_id",
         "owner is None",
         "a payment's own later events are conflicts",
         (
@@ -226,7 +312,7 @@ BUGS: Final = (
     Bug(
         "stream",
         "decisions.fold:_Fold._note_open",
-        "not row.refused and",
+        "not row.apart and",
         "",
         "a refused event's ID is added to the dedup table: the real event is dropped",
         (

@@ -13,12 +13,22 @@ _SERVICE: Final = "tests/ingress/test_command_service.py::test_{}"
 _RECENT: Final = "tests/ingress/test_recent_operations.py::test_{}"
 _MIDDLEWARE: Final = "tests/ingress/http/test_middleware.py::test_{}"
 _OPERATIONS: Final = "tests/ingress/routes/test_operations.py::test_{}"
-_READS: Final = "tests/ingress/routes/test_reads.py::test_{}"
+_READS: Final = "tests/ingress/reads/test_reads.py::test_{}"
 _REQUESTS: Final = "tests/ingress/http/test_requests.py::test_{}"
 _TIMELINE: Final = "tests/ingress/routes/test_timeline.py::test_{}"
 _WEBHOOKS: Final = "tests/ingress/routes/test_webhooks.py::test_{}"
 
 BUGS: Final = (
+    Bug(
+        "ingress",
+        "ingress.routes.openapi:_require_idempotency_key",
+        'parameter["example"] = examples.KEY',
+        "pass",
+        "a client that tries a request on the API's page sends the Idempotency-Key `string`",
+        (
+            "tests/ingress/routes/test_descriptions.py::test_every_required_parameter_and_header_has_a_valid_example",
+        ),
+    ),
     Bug(
         "ingress",
         "ingress.idempotency:idempotency_key",
@@ -148,6 +158,15 @@ BUGS: Final = (
         "",
         "requests pile up without bound while Postgres is slow",
         (_DATABASE.format("the_number_of_waiting_requests_is_limited"),),
+        servers=True,
+    ),
+    Bug(
+        "ingress",
+        "ingress.database:Database._connection",
+        "range(POOL_SIZE + 1)",
+        "range(1)",
+        "after a restart of Postgres as many reads fail as connections were open",
+        (_DATABASE.format("the_first_query_after_a_restart_of_postgres_is_answered"),),
         servers=True,
     ),
     Bug(

@@ -84,4 +84,37 @@ BUGS: Final = (
         (_PRODUCER.format("room_is_released_after_any_outcome"),),
         servers=True,
     ),
+    Bug(
+        "messaging",
+        "messaging.topic_admin:_to_configure",
+        "wanted[_RETENTION] = theirs",
+        "pass",
+        "a deployment deletes the log that an operator kept longer in an outage",
+        (
+            "tests/processor/messaging/test_topic_admin.py::test_a_longer_retention_is_never_shortened",
+        ),
+        servers=True,
+    ),
+    Bug(
+        "messaging",
+        "messaging.topic_admin:_is_longer",
+        "one == _FOR_EVER or",
+        "",
+        "a topic that was to be kept for ever is shortened",
+        (
+            "tests/processor/messaging/test_topic_admin.py::test_a_longer_retention_is_never_shortened",
+        ),
+        servers=True,
+    ),
+    Bug(
+        "messaging",
+        "messaging.topic_admin:outliving",
+        "_is_longer(theirs, history_ms)",
+        "_is_longer(ours, history_ms)",
+        "a retention that was raised by hand beyond the history is not noticed",
+        (
+            "tests/processor/messaging/test_topic_admin.py::test_a_log_that_outlives_the_history_is_named",
+        ),
+        servers=True,
+    ),
 )

@@ -55,8 +55,8 @@ BUGS: Final = (
     Bug(
         "ops",
         "processor.ops.invariants:amounts_add_up",
-        "p.captured <= p.authorized <= p.amount",
-        "p.captured <= p.amount",
+        "p.refunded <= p.captured <= p.authorized",
+        "p.refunded <= p.captured",
         "the audit does not see more captured than authorized",
         (_INVARIANTS.format("a_violation_is_reported"),),
     ),
@@ -136,7 +136,7 @@ BUGS: Final = (
     Bug(
         "ops",
         "processor.ops.audit.topics:read_log",
-        "_looked_up(since)",
+        "looked_up(since)",
         "None",
         "records older than the retention are reported as without an outcome",
         (_AUDIT.format("a_record_older_than_the_retention_needs_no_outcome"),),
@@ -296,8 +296,8 @@ BUGS: Final = (
     Bug(
         "ops",
         "postgres.ops.rebuild.stored:_INPUTS",
-        "kind <> 'operator.release' and not",
-        "not",
+        "kind <> 'operator.release' and reason",
+        "reason",
         "a rebuild decides releases too, and fails",
         (_REBUILD.format("a_quarantined_and_a_released_payment_make_no_difference"),),
         servers=True,

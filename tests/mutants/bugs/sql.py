@@ -6,9 +6,10 @@ from tests.mutants.planted import Bug
 
 _CALL_CLAIMS: Final = "tests/processor/worker/test_call_claims.py::test_{}"
 _PROVIDER_CALLS: Final = "tests/processor/worker/test_dispatcher.py::test_{}"
-_RECONCILER: Final = "tests/processor/worker/test_reconciler.py::test_{}"
-_RECONCILER_LOOP: Final = "tests/processor/worker/test_reconciler_loop.py::test_{}"
-_ROUTER: Final = "tests/processor/worker/test_router.py::test_{}"
+_EVENT_LIST: Final = "tests/processor/worker/sweeps/test_event_list.py::test_{}"
+_RECONCILER: Final = "tests/processor/worker/sweeps/test_reconciler.py::test_{}"
+_RECONCILER_LOOP: Final = "tests/processor/worker/sweeps/test_reconciler_loop.py::test_{}"
+_ROUTER: Final = "tests/processor/worker/routing/test_router.py::test_{}"
 _STORE_BATCH: Final = "tests/processor/postgres/test_store_batch.py::test_{}"
 _STORE_RACES: Final = "tests/processor/postgres/test_store_races.py::test_{}"
 
@@ -42,7 +43,7 @@ BUGS: Final = (
     ),
     Bug(
         "sql",
-        "postgres.routing:UNFINISHED",
+        "postgres.looks:PLAN",
         "updated_at < %s",
         "updated_at > %s",
         "payments with recent events are looked up, and silent ones never",
@@ -51,7 +52,7 @@ BUGS: Final = (
     ),
     Bug(
         "sql",
-        "postgres.routing:UNFINISHED",
+        "postgres.looks:PLAN",
         "'REQUIRES_ACTION', 'AUTHORIZED')",
         "'REQUIRES_ACTION')",
         "an authorization that the bank lost is never looked up",
@@ -94,7 +95,7 @@ BUGS: Final = (
         "set event_id = excluded.event_id,",
         "set event_id = cursors.event_id,",
         "each sweep of events starts where the first one started",
-        (_RECONCILER.format("the_cursor_moves_page_by_page"),),
+        (_EVENT_LIST.format("the_cursor_moves_page_by_page"),),
         servers=True,
     ),
     Bug(
@@ -130,7 +131,7 @@ BUGS: Final = (
         "as either order by next_attempt_at",
         "as either order by call_key desc",
         "under load the calls that waited longest are never made",
-        (_CALL_CLAIMS.format("the_call_that_waited_longest_is_claimed_first"),),
+        (_CALL_CLAIMS.format("calls_tried_before_and_new_ones_are_claimed_in_one_order"),),
         servers=True,
     ),
     Bug(

@@ -11,7 +11,9 @@ BUGS: Final = (
         "on conflict do nothing",
         "",
         "a webhook that is in the log twice stops the router for good",
-        ("tests/processor/worker/test_router.py::test_a_redelivered_webhook_is_stored_once",),
+        (
+            "tests/processor/worker/routing/test_router.py::test_a_redelivered_webhook_is_stored_once",
+        ),
         servers=True,
     ),
     Bug(
@@ -21,7 +23,7 @@ BUGS: Final = (
         "order by recorded_at desc",
         "with many waiting, the oldest are never given up",
         (
-            "tests/processor/worker/test_router.py::test_waiting_webhooks_leave_in_the_order_they_came",
+            "tests/processor/worker/routing/test_router.py::test_waiting_webhooks_leave_in_the_order_they_came",
         ),
         servers=True,
     ),
@@ -32,7 +34,7 @@ BUGS: Final = (
         "",
         "the gauge of unpublished versions counts published ones",
         (
-            "tests/processor/worker/test_reconciler_loop.py::test_finished_work_is_not_in_the_backlog",
+            "tests/processor/worker/sweeps/test_reconciler_loop.py::test_finished_work_is_not_in_the_backlog",
         ),
         servers=True,
     ),
@@ -43,7 +45,7 @@ BUGS: Final = (
         "(select max(oldest.created_at)",
         "the oldest unfinished payment has the age of the newest",
         (
-            "tests/processor/worker/test_reconciler_loop.py::test_finished_work_is_not_in_the_backlog",
+            "tests/processor/worker/sweeps/test_reconciler_loop.py::test_finished_work_is_not_in_the_backlog",
         ),
         servers=True,
     ),
@@ -72,8 +74,8 @@ BUGS: Final = (
     Bug(
         "sql",
         "postgres.batch.statements:UPSERT_DISPUTES",
-        "funds_reinstated = excluded.funds_reinstated",
-        "funds_reinstated = disputes.funds_reinstated",
+        "funds = excluded.funds",
+        "funds = disputes.funds",
         "money that a won dispute gave back is missing in its row",
         (
             "tests/processor/postgres/test_store_batch.py::test_the_columns_follow_a_payment_over_batches",
@@ -87,7 +89,7 @@ BUGS: Final = (
         "order by recorded_at desc",
         "with many waiting, the oldest are never routed",
         (
-            "tests/processor/worker/test_router.py::test_waiting_webhooks_leave_in_the_order_they_came",
+            "tests/processor/worker/routing/test_router.py::test_waiting_webhooks_leave_in_the_order_they_came",
         ),
         servers=True,
     ),
@@ -97,7 +99,9 @@ BUGS: Final = (
         "order by expires_at",
         "order by expires_at desc",
         "with many expired, the oldest are never cancelled",
-        ("tests/processor/worker/test_reconciler_loop.py::test_the_earliest_expiry_comes_first",),
+        (
+            "tests/processor/worker/sweeps/test_reconciler_loop.py::test_the_earliest_expiry_comes_first",
+        ),
         servers=True,
     ),
     Bug(
@@ -118,7 +122,7 @@ BUGS: Final = (
         "",
         "the gauge of due calls counts those that are done",
         (
-            "tests/processor/worker/test_reconciler_loop.py::test_finished_work_is_not_in_the_backlog",
+            "tests/processor/worker/sweeps/test_reconciler_loop.py::test_finished_work_is_not_in_the_backlog",
         ),
         servers=True,
     ),
@@ -147,9 +151,9 @@ BUGS: Final = (
     Bug(
         "sql",
         "postgres.batch.statements:UPSERT_DISPUTES",
-        "funds_withdrawn = excluded.funds_withdrawn",
-        "funds_withdrawn = disputes.funds_withdrawn",
-        "money that a dispute took is missing in its row",
+        "respond_by = excluded.respond_by",
+        "respond_by = disputes.respond_by",
+        "a dispute keeps the deadline of a response that was given",
         (
             "tests/processor/postgres/test_store_batch.py::test_the_columns_follow_a_payment_over_batches",
         ),
@@ -162,7 +166,7 @@ BUGS: Final = (
         "",
         "an ignored webhook that comes twice stops the router for good",
         (
-            "tests/processor/worker/test_router.py::test_a_webhook_without_effect_is_ignored_with_its_reason",
+            "tests/processor/worker/routing/test_router.py::test_a_webhook_without_effect_is_ignored_with_its_reason",
         ),
         servers=True,
     ),
@@ -173,40 +177,40 @@ BUGS: Final = (
         "event_id <> all(%s)",
         "waiting webhooks are lost, and routed ones are sent again and again",
         (
-            "tests/processor/worker/test_router.py::test_an_unknown_objects_webhook_waits_until_it_is_known",
+            "tests/processor/worker/routing/test_router.py::test_an_unknown_objects_webhook_waits_until_it_is_known",
         ),
         servers=True,
     ),
     Bug(
         "sql",
-        "postgres.routing:UNFINISHED",
+        "postgres.looks:PLAN",
         "and object_id is not null",
         "",
         "a payment without an object is looked up: the sweep fails",
         (
-            "tests/processor/worker/test_reconciler.py::test_final_payments_and_those_without_an_object_are_not_looked_up",
+            "tests/processor/worker/sweeps/test_reconciler.py::test_final_payments_and_those_without_an_object_are_not_looked_up",
         ),
         servers=True,
     ),
     Bug(
         "sql",
-        "postgres.routing:UNFINISHED",
+        "postgres.looks:PLAN",
         "payment_id > %s",
         "payment_id >= %s",
         "the last payment of each page is looked up twice, and the sweep never ends",
         (
-            "tests/processor/worker/test_reconciler.py::test_every_page_of_unfinished_payments_is_looked_up",
+            "tests/processor/worker/sweeps/test_reconciler.py::test_every_page_of_unfinished_payments_is_looked_up",
         ),
         servers=True,
     ),
     Bug(
         "sql",
-        "postgres.routing:UNFINISHED",
+        "postgres.looks:PLAN",
         "order by payment_id",
         "order by updated_at",
         "pages are out of order: payments between two pages are never looked up",
         (
-            "tests/processor/worker/test_reconciler.py::test_every_page_of_unfinished_payments_is_looked_up",
+            "tests/processor/worker/sweeps/test_reconciler.py::test_every_page_of_unfinished_payments_is_looked_up",
         ),
         servers=True,
     ),
@@ -217,7 +221,7 @@ BUGS: Final = (
         "",
         "a payment that succeeded gets an expiry at every sweep",
         (
-            "tests/processor/worker/test_reconciler_loop.py::test_only_a_payment_that_waits_for_its_customer_expires",
+            "tests/processor/worker/sweeps/test_reconciler_loop.py::test_only_a_payment_that_waits_for_its_customer_expires",
         ),
         servers=True,
     ),

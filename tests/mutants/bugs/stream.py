@@ -211,8 +211,8 @@ BUGS: Final = (
     Bug(
         "stream",
         "decisions.fold:_Fold._waited",
-        "if received.event_id not in self._first_positions",
-        "if True",
+        "if position in self._taken:",
+        "if False:",
         "an input that waited is applied twice by one release",
         (
             _FOLD_RELEASE.format(

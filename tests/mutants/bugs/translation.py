@@ -4,10 +4,28 @@ from typing import Final
 
 from tests.mutants.planted import Bug
 
+_WRITTEN: Final = "tests/providers/stripe/test_written_by_others.py::test_{}"
+
 BUGS: Final = (
     Bug(
         "providers",
-        "providers.stripe.translate:_payment",
+        "providers.stripe.refunds:_claims",
+        "refund.metadata if isinstance(refund.metadata, dict) else {}",
+        "refund.metadata or {}",
+        "metadata that is no object makes its refund a dead letter",
+        (_WRITTEN.format("metadata_of_any_form_hides_no_event"),),
+    ),
+    Bug(
+        "providers",
+        "providers.stripe.refunds:_claims",
+        "isinstance(claims, str) and",
+        "",
+        "a refund ID that somebody wrote as something else makes its refund a dead letter",
+        (_WRITTEN.format("metadata_of_any_form_hides_no_event"),),
+    ),
+    Bug(
+        "providers",
+        "providers.stripe.translate:_money",
         "if status is ProviderStatus.SUCCEEDED else 0",
         "if status else 0",
         "a received amount counts before the payment has succeeded",
@@ -17,7 +35,7 @@ BUGS: Final = (
     ),
     Bug(
         "providers",
-        "providers.stripe.translate:_unknown_status",
+        "providers.stripe.unmodelled:unknown_status",
         ", unknown_status=True",
         "",
         "a new status is dropped, and no metric counts it",
@@ -38,15 +56,17 @@ BUGS: Final = (
     Bug(
         "providers",
         "providers.stripe.translate:_payment",
-        "CancelCause.PROVIDER)",
-        "CancelCause.REQUESTED)",
-        "a payment that the provider cancelled is shown as cancelled by the client",
-        ("tests/providers/stripe/test_translate_payments.py::test_a_cancellation_has_a_cause",),
+        "names_cause=_names_cause(event, status)",
+        "names_cause=False",
+        "a cancel in the Dashboard waits for the answer to our own",
+        (
+            "tests/providers/stripe/test_translate_payments.py::test_a_cancellation_has_the_cause_that_its_key_names",
+        ),
     ),
     Bug(
         "providers",
         "providers.stripe.translate:_payment",
-        "caused_by=event.request.idempotency_key if event.request is not None else None",
+        "caused_by=event.key",
         "caused_by=None",
         "no event proves which payment owns an object: each waits for a result that may be lost",
         (
@@ -56,7 +76,7 @@ BUGS: Final = (
     Bug(
         "providers",
         "providers.stripe.translate:_payment",
-        "action_url=_action_url(intent.next_action)",
+        "action_url=hosted_page(in_newest_form(intent.next_action, intent.next_source_action))",
         "action_url=None",
         "the client is not shown where the customer has to go",
         (
@@ -65,9 +85,9 @@ BUGS: Final = (
     ),
     Bug(
         "providers",
-        "providers.stripe.translate:_refund",
-        "claims if is_refund_id(claims) else None",
-        "claims or None",
+        "providers.stripe.refunds:_claims",
+        "isinstance(claims, str) and is_refund_id(claims)",
+        "isinstance(claims, str) and claims",
         "any text in a refund's metadata becomes one of our IDs",
         (
             "tests/providers/stripe/test_translate_money.py::test_a_refunds_id_is_derived_from_stripes",
@@ -75,7 +95,7 @@ BUGS: Final = (
     ),
     Bug(
         "providers",
-        "providers.stripe.translate:_refund",
+        "providers.stripe.refunds:_fact",
         'provider_made_id("ref", "stripe", refund.id)',
         'provider_made_id("ref", "stripe", refund.payment_intent)',
         "two refunds made at the provider become one",
@@ -85,8 +105,8 @@ BUGS: Final = (
     ),
     Bug(
         "providers",
-        "providers.stripe.translate:_refund",
-        "object_id=refund.payment_intent",
+        "providers.stripe.refunds:_fact",
+        "object_id=object_id",
         "object_id=refund.id",
         "every refund event contradicts its payment's object",
         (
@@ -95,9 +115,9 @@ BUGS: Final = (
     ),
     Bug(
         "providers",
-        "providers.stripe.translate:_refund",
-        "refund.currency.upper()",
-        "refund.currency",
+        "providers.stripe.refunds:_fact",
+        "currency=currency",
+        "currency=refund.currency",
         "every refund event contradicts its payment's currency",
         (
             "tests/providers/stripe/test_translate_money.py::test_a_refund_event_reports_the_refunds_status",
@@ -105,8 +125,8 @@ BUGS: Final = (
     ),
     Bug(
         "providers",
-        "providers.stripe.translate:_refund",
-        "caused_by=event.request.idempotency_key if event.request is not None else None",
+        "providers.stripe.refunds:_fact",
+        "caused_by=key",
         "caused_by=None",
         "a requested refund whose response was lost is never recognised by its event",
         (
@@ -115,7 +135,7 @@ BUGS: Final = (
     ),
     Bug(
         "providers",
-        "providers.stripe.translate:_refund",
+        "providers.stripe.refunds:_fact",
         "reason=refund.reason",
         "reason=refund.failure_reason",
         "a refund made at the provider is shown without its reason",
@@ -125,7 +145,7 @@ BUGS: Final = (
     ),
     Bug(
         "providers",
-        "providers.stripe.translate:_refund",
+        "providers.stripe.refunds:refund_fact",
         "if refund.payment_intent is None:",
         "if False:",
         "a refund of no payment intent is a dead letter instead of ignored",
@@ -135,7 +155,7 @@ BUGS: Final = (
     ),
     Bug(
         "providers",
-        "providers.stripe.translate:_dispute",
+        "providers.stripe.disputes:dispute_fact",
         'provider_made_id("dis", "stripe", dispute.id)',
         'provider_made_id("dis", "stripe", dispute.payment_intent)',
         "two disputes of one payment become one",
@@ -145,7 +165,7 @@ BUGS: Final = (
     ),
     Bug(
         "providers",
-        "providers.stripe.translate:_dispute",
+        "providers.stripe.disputes:dispute_fact",
         "dispute.currency.upper()",
         "dispute.currency",
         "every dispute contradicts its payment's currency",
@@ -155,7 +175,7 @@ BUGS: Final = (
     ),
     Bug(
         "providers",
-        "providers.stripe.translate:_dispute",
+        "providers.stripe.disputes:dispute_fact",
         "if dispute.payment_intent is None:",
         "if False:",
         "a dispute of no payment intent is a dead letter instead of ignored",
@@ -185,7 +205,7 @@ BUGS: Final = (
     ),
     Bug(
         "providers",
-        "providers.stripe.translate:REFUND_STATUS",
+        "providers.stripe.refunds:REFUND_STATUS",
         '"canceled": RefundStatus.CANCELED',
         '"canceled": RefundStatus.FAILED',
         "a refund that was cancelled is shown as failed",
@@ -195,7 +215,7 @@ BUGS: Final = (
     ),
     Bug(
         "providers",
-        "providers.stripe.translate:DISPUTE_STATUS",
+        "providers.stripe.disputes:DISPUTE_STATUS",
         '"warning_closed": DisputeStatus.WARNING_CLOSED',
         '"warning_closed": DisputeStatus.LOST',
         "an inquiry that ended is shown as a lost dispute",
@@ -205,13 +225,11 @@ BUGS: Final = (
     ),
     Bug(
         "providers",
-        "providers.stripe.translate:_action_url",
-        "isinstance(url, str)",
-        "url",
-        "a URL that is no text makes a snapshot that no client can read",
-        (
-            "tests/providers/stripe/test_translate_payments.py::test_the_action_url_is_the_redirects",
-        ),
+        "providers.stripe.actions:hosted_page",
+        "isinstance(url, str) and",
+        "",
+        "a URL that is no text makes the event a dead letter",
+        ("tests/providers/stripe/test_actions.py::test_a_hosted_page_is_found",),
     ),
     Bug(
         "providers",
@@ -226,7 +244,7 @@ BUGS: Final = (
     Bug(
         "providers",
         "providers.stripe.translate:TRANSLATORS",
-        '"charge.dispute.funds_reinstated": _dispute,',
+        '"charge.dispute.funds_reinstated": dispute_fact,',
         "",
         "money that a won dispute gave back is not recorded",
         (

@@ -9,11 +9,13 @@ _CALL_BREAKER: Final = "tests/processor/worker/test_call_breaker.py::test_{}"
 _CALL_CLAIMS: Final = "tests/processor/worker/test_call_claims.py::test_{}"
 _LOOPS: Final = "tests/processor/worker/test_loops.py::test_{}"
 _PROVIDER_CALLS: Final = "tests/processor/worker/test_dispatcher.py::test_{}"
-_RECONCILER: Final = "tests/processor/worker/test_reconciler.py::test_{}"
-_RECONCILER_LOOP: Final = "tests/processor/worker/test_reconciler_loop.py::test_{}"
+_EVENT_LIST: Final = "tests/processor/worker/sweeps/test_event_list.py::test_{}"
+_RECONCILER: Final = "tests/processor/worker/sweeps/test_reconciler.py::test_{}"
+_LEADERSHIP: Final = "tests/processor/worker/sweeps/test_leadership.py::test_{}"
+_RECONCILER_LOOP: Final = "tests/processor/worker/sweeps/test_reconciler_loop.py::test_{}"
 _RETENTION: Final = "tests/processor/worker/test_retention.py::test_{}"
-_ROUTER: Final = "tests/processor/worker/test_router.py::test_{}"
-_ROUTER_OFFSETS: Final = "tests/processor/worker/test_router_offsets.py::test_{}"
+_ROUTER: Final = "tests/processor/worker/routing/test_router.py::test_{}"
+_ROUTER_OFFSETS: Final = "tests/processor/worker/routing/test_router_offsets.py::test_{}"
 
 BUGS: Final = (
     Bug(
@@ -44,6 +46,15 @@ BUGS: Final = (
             "pays twice"
         ),
         (_PROVIDER_CALLS.format("a_look_up_begins_where_the_first_key_was_used"),),
+        servers=True,
+    ),
+    Bug(
+        "worker",
+        "processor.worker.dispatcher:Dispatcher._attempt",
+        "claimed.key_first_used_at + self._key_lifetime",
+        "self._clock() + self._key_lifetime",
+        "an expired key is used again: the customer pays twice",
+        (_PROVIDER_CALLS.format("a_look_up_knows_when_its_key_was_last_used"),),
         servers=True,
     ),
     Bug(
@@ -145,7 +156,7 @@ BUGS: Final = (
         "processor.worker.router:Router.route_waiting",
         "if u.event_id not in ids",
         "",
-        "a webhook that is routed late becomes a dead letter too",
+        "a webhook that is routed late is sent twice",
         (_ROUTER.format("a_webhook_of_any_age_is_routed_once_its_object_is_known"),),
         servers=True,
     ),
@@ -160,16 +171,18 @@ BUGS: Final = (
     ),
     Bug(
         "worker",
-        "processor.worker.router:Router._without_effect",
-        "or fact.unknown_status",
-        "",
+        "processor.worker.router:Router._of_fact",
+        "Unmodelled(unknown_status=False, unread_version=False)",
+        "Unmodelled(unread_version=False)",
         "a webhook with an unknown status is ignored instead of stored",
-        (_ROUTER.format("a_webhook_with_an_unknown_status_waits"),),
+        (
+            "tests/processor/worker/routing/test_router_renderings.py::test_a_webhook_with_an_unknown_status_waits",
+        ),
         servers=True,
     ),
     Bug(
         "worker",
-        "processor.worker.router:_as_unrouted",
+        "processor.worker.unrouted_records:as_unrouted",
         "utc_time(named[headers.RECEIVED_AT])",
         "pass",
         "one record with a malformed time stops the router for all",
@@ -178,52 +191,52 @@ BUGS: Final = (
     ),
     Bug(
         "worker",
-        "processor.worker.reconciler:Reconciler._list_events",
-        "page[-1].webhook.event_id",
-        "page[0].webhook.event_id",
+        "processor.worker.sweeps.event_list:EventListSweep.run",
+        "write_cursor(provider, settled.event_id, now",
+        "write_cursor(provider, page[0].webhook.event_id, now",
         "the cursor stays at the oldest event of a page: it is read again for ever",
-        (_RECONCILER.format("the_events_after_the_cursor_go_to_their_payments"),),
+        (_EVENT_LIST.format("the_events_after_the_cursor_go_to_their_payments"),),
         servers=True,
     ),
     Bug(
         "worker",
-        "processor.worker.reconciler:Reconciler._look_up_objects",
-        "failed = 0 if await self._look_up(client, payment_id, object_id) else failed + 1",
-        "failed += not await self._look_up(client, payment_id, object_id)",
+        "processor.worker.sweeps.objects:ObjectSweep._take",
+        "failed = 0 if done is not None else failed + 1",
+        "failed += done is None",
         "five failing look-ups anywhere end the round for all later objects",
         (_RECONCILER.format("single_failing_look_ups_end_no_round"),),
         servers=True,
     ),
     Bug(
         "worker",
-        "processor.worker.reconciler:Reconciler._look_up_objects",
-        "its_provider != provider",
-        "False",
+        "postgres.looks:DUE",
+        "where l.provider = %s and",
+        "where l.provider <> %s || '' and",
         "a provider is asked for another provider's object",
         (_RECONCILER.format("a_provider_is_asked_only_for_its_own_objects"),),
         servers=True,
     ),
     Bug(
         "worker",
-        "processor.worker.reconciler:Reconciler._look_up_objects",
-        "len(rows) == page else",
-        "len(rows) > page else",
+        "processor.worker.sweeps.objects:ObjectSweep.run",
+        "if len(looks) < self._page:",
+        "if looks is not None:",
         "only the first page of unfinished payments is ever looked up",
         (_RECONCILER.format("every_page_of_unfinished_payments_is_looked_up"),),
         servers=True,
     ),
     Bug(
         "worker",
-        "processor.worker.reconciler:Reconciler._look_up_objects",
-        "await self._store.write_cursor(cursor, payment_id, self._clock())",
-        "pass",
+        "processor.worker.sweeps.objects:ObjectSweep._take",
+        "await self._store.note_looks(noted)",
+        "await self._store.note_looks([] if failed == FAILURES_MAX else noted)",
         "after five failures the next round starts with the same five again",
         (_RECONCILER.format("after_failures_in_a_row_the_next_round_continues_after_them"),),
         servers=True,
     ),
     Bug(
         "worker",
-        "processor.worker.reconciler:_expiry",
+        "processor.worker.sweeps.expiry:expiry",
         "str(version)",
         '"once"',
         "a payment whose first expiry came too early never expires",
@@ -232,7 +245,7 @@ BUGS: Final = (
     ),
     Bug(
         "worker",
-        "processor.worker.reconciler:Reconciler._measure_backlog",
+        "processor.worker.sweeps.backlog:BacklogSweep.run",
         "(now - since).total_seconds()",
         "(since - now).total_seconds()",
         "the backlog's age is negative: no alert ever fires",
@@ -241,20 +254,11 @@ BUGS: Final = (
     ),
     Bug(
         "worker",
-        "processor.worker.reconciler:Reconciler._lead",
+        "processor.worker.sweeps.leadership:PostgresLeadership._lead",
         "or not row[0]",
         "",
         "two processes sweep at once",
-        (_RECONCILER_LOOP.format("one_process_leads_and_another_follows"),),
-        servers=True,
-    ),
-    Bug(
-        "worker",
-        "processor.worker.reconciler:Reconciler.round",
-        'self._run_sweep("expiry", self._expire())',
-        "self._expire()",
-        "one failing sweep stops the others",
-        (_RECONCILER_LOOP.format("a_failing_sweep_stops_no_other"),),
+        (_LEADERSHIP.format("one_process_leads_and_another_follows"),),
         servers=True,
     ),
     Bug(

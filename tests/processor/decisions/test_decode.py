@@ -258,14 +258,34 @@ def test_a_dead_letter_is_published_unchanged() -> None:
     }
 
 
-def test_a_nul_character_is_an_error_and_its_spelled_escape_is_not() -> None:
-    """PostgreSQL can't store NUL. The six characters that spell its escape are ordinary text."""
+@pytest.mark.parametrize(
+    ("message", "stored"),
+    [
+        ("a\0b", "a\N{REPLACEMENT CHARACTER}b"),
+        (r"a\u0000b", r"a\u0000b"),
+        ("cut \ud83d", "cut \N{REPLACEMENT CHARACTER}"),
+        ("\ud83d\ude00 whole", "\N{GRINNING FACE} whole"),
+        (r"C:\ud83d", r"C:\ud83d"),
+        ("x" * 2_000_000, "x" * 1_000),
+    ],
+    ids=["NUL", "its spelled escape", "half a character", "two halves", "spelled half", "long"],
+)
+def test_a_text_that_cant_be_stored_hides_no_fact(message: str, stored: str) -> None:
+    """It is replaced or cut, and the fact is what it is. A spelled escape is ordinary text."""
+    why = {"code": message, "message": message, "charge": f"ch_{message}"}
+    record = Log().webhook(PAYMENT, "requires_payment_method", last_payment_error=why)
+    fact = received(record).input.body
+    assert isinstance(fact, PaymentFact)
+    assert fact.status is ProviderStatus.ATTEMPT_FAILED
+    assert fact.failure == Failure(stored, stored)
+    assert fact.attempt_ref == f"ch_{stored}"[:1_000]
 
-    def declined(message: str) -> ConsumedRecord:
-        why = {"code": "declined", "message": message}
-        return Log().webhook(PAYMENT, "requires_payment_method", last_payment_error=why)
 
-    dead_letter = DECODER.decode(declined("a\0b"))
-    assert isinstance(dead_letter, DeadLetter)
-    assert "NUL" in dead_letter.error
-    assert received(declined(r"a\u0000b")).payment_id == PAYMENT
+def test_the_beginning_of_a_long_address_is_no_address() -> None:
+    """A customer who is sent to it would find nothing."""
+    url = "https://shop.example/" + "a" * 9_000
+    action = {"type": "redirect_to_url", "redirect_to_url": {"url": url}}
+    record = Log().webhook(PAYMENT, "requires_action", next_action=action)
+    fact = received(record).input.body
+    assert isinstance(fact, PaymentFact)
+    assert fact.action_url is None

@@ -1,5 +1,7 @@
 """A release in the fold: the quarantine ends, and the waiting inputs are processed in order."""
 
+import json
+
 import pytest
 from msgspec.structs import replace
 
@@ -11,7 +13,7 @@ from domain.inputs import Input
 from domain.payment import Payment
 from domain.status import Outcome
 from ports.batch import ReadSet, WriteSet
-from ports.records import ConsumedRecord
+from ports.records import ConsumedRecord, refusal_id
 from tests.support.builders import Log, object_of, received
 from tests.support.programs.folding import ONE, TWO, fail_on, folded, stored
 
@@ -192,14 +194,35 @@ def test_a_waiting_input_with_another_payments_object_is_a_conflict(
 ) -> None:
     """The same rules apply to inputs that waited."""
     log = Log()
-    owner = folded(log.create(TWO), log.result(TWO))
     foreign = log.webhook(ONE, "succeeded", "evt_foreign", id=object_of(TWO))
     with monkeypatch.context() as defect:
         fail_on(defect, ONE, ["evt_bad"])
-        quarantined = folded(log.create(ONE), _bad(log), foreign, known=stored(owner))
+        quarantined = folded(log.create(ONE), _bad(log), foreign)
+    owner = folded(log.create(TWO), log.result(TWO))
     plan = folded(log.release(ONE), known=stored(owner, quarantined))
     assert plan.inbox[-1].outcome is Outcome.CONFLICT
 
 
 def _bad(log: Log) -> ConsumedRecord:
     return log.webhook(ONE, "processing", "evt_bad")
+
+
+@pytest.mark.parametrize(
+    "unread", [{"api_version": "2013-12-03"}, {"account": "acct_other"}, {"livemode": True}]
+)
+def test_a_rendering_without_effect_does_not_wait_for_the_release(
+    monkeypatch: pytest.MonkeyPatch, unread: dict[str, object]
+) -> None:
+    """Waiting, it would hold the ID of an event whose other rendering has an effect."""
+    log = Log()
+    known, _ = _quarantined(log, monkeypatch)
+    refund = received(log.refund_event(ONE, "re_1", "succeeded", 300))
+    readable = json.loads(refund.record.value)
+    plan = folded(
+        log.event(ONE, readable | unread), log.event(ONE, readable), log.release(ONE), known=known
+    )
+    ended = {(row.event_id, str(row.outcome)) for row in plan.inbox}
+    assert (refund.event_id, "applied") in ended
+    (ignored,) = (row for row in plan.inbox if row.outcome is Outcome.IGNORED)
+    assert ignored.event_id == refusal_id(ignored.received)
+    assert not plan.duplicates

@@ -6,10 +6,12 @@ from typing import Any
 import pytest
 
 from decisions.fold import fold
-from ports.batch import ReadSet
-from ports.records import ConsumedRecord
+from domain.status import Outcome
+from ports.batch import InboxEntry, ReadSet
+from ports.records import ConsumedRecord, refusal_id
 from postgres.batch.transaction import URGENT_WITHIN
 from postgres.stores import PostgresOutbox
+from schemas.identity import result_event_id
 from schemas.topics import PROVIDER_WEBHOOKS
 from tests.support import database
 from tests.support.builders import PROVIDER, Clock, Log, event_body, payment, received
@@ -27,13 +29,14 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "another object": ({"id": "pi_of_somebody"}, "conflict"),
     "another currency": ({"currency": "usd"}, "conflict"),
     "a status of another version": ({"status": "requires_source"}, "ignored"),
+    "a version that is not read": ({"api_version": "2013-12-03"}, "ignored"),
 }
 
 
 def rendered(log: Log, payment_id: str, event_id: str, wrong: dict[str, Any]) -> ConsumedRecord:
     """The event that the payment succeeded, with these fields of event or object changed."""
     body = event_body(payment_id, "succeeded", event_id)
-    of_event = {"account", "livemode"}
+    of_event = {"account", "livemode", "api_version"}
     body |= {name: value for name, value in wrong.items() if name in of_event}
     body["data"]["object"] |= {n: v for n, v in wrong.items() if n not in of_event}
     return log.event(payment_id, body)
@@ -54,7 +57,8 @@ async def test_a_refused_rendering_does_not_use_up_the_event_id(
     first = [log.create(mine), log.result(mine)]
     bad, good = rendered(log, mine, event_id, wrong), rendered(log, mine, event_id, {})
     again = log.again(good)
-    batches = [[*first, bad, good, again]] if together else [first, [bad], [good], [again]]
+    alone = [first, [bad], [bad, good], [good], [again]]
+    batches = [[*first, bad, good, again]] if together else alone
     table = Table()
     async with group.worker(0, table=table) as worker:
         for batch in batches:
@@ -75,7 +79,7 @@ async def test_a_dead_letter_does_not_use_up_the_event_id(group: Group) -> None:
     """The right rendering is applied afterwards."""
     log, mine = Log(), payment()
     body = event_body(mine, "succeeded", f"evt_{mine}")
-    malformed = log.event(mine, {**body, "request": "req_as_of_long_ago"})
+    malformed = log.event(mine, {**body, "request": 7})
     good = log.event(mine, body)
     async with group.worker(0) as worker:
         await worker.process(log.create(mine), malformed)
@@ -102,6 +106,25 @@ async def test_a_parked_event_that_is_refused_does_not_use_up_its_event_id(group
     assert await group.outcomes(before, good) == ["conflict", "applied"]
 
 
+async def test_a_duplicate_that_is_read_again_and_refused_has_one_outcome(group: Group) -> None:
+    """It came twice while it was parked; then the first was refused, and left the event its ID."""
+    log, mine = Log(), payment()
+    foreign = event_body(mine, "succeeded", f"evt_{mine}", id="pi_of_somebody") | {"request": None}
+    first = log.event(mine, foreign)
+    again = log.again(first)
+    positions = 'select "offset" from duplicates where topic = %s'
+    async with group.worker(0) as worker:
+        await worker.process(log.create(mine), first, again)
+        assert await group.outcomes(first, again) == ["parked", None]
+        await worker.process(log.result(mine))
+    duplicates = await database.rows(group.pool, positions, PROVIDER_WEBHOOKS)
+    assert duplicates == [(again.position.offset,)]
+    async with group.worker(0) as without_table:
+        await without_table.process(again)
+    assert await group.outcomes(first, again) == ["conflict", "conflict"]
+    assert await database.rows(group.pool, positions, PROVIDER_WEBHOOKS) == []
+
+
 async def test_an_unproved_fact_makes_the_create_due_at_once(caller: Caller, clock: Clock) -> None:
     """Also while the call is in flight: its response may be lost, and the lease is long."""
     calls, lease = PostgresOutbox(caller.pool), timedelta(hours=1)
@@ -116,6 +139,32 @@ async def test_an_unproved_fact_makes_the_create_due_at_once(caller: Caller, clo
     )
 
 
+@pytest.mark.parametrize(
+    ("outcome", "status"), [("acknowledged", "FAILED"), ("refused", "CANCELED")]
+)
+async def test_a_cancel_without_a_cause_waits_for_the_answer_to_our_own(
+    group: Group, outcome: str, status: str
+) -> None:
+    """Only the answer says who cancelled. Until then nothing is decided, however often it comes."""
+    log, mine = Log(), payment()
+    error = {"code": "card_declined", "charge": "ch_1"}
+    declined = log.webhook(mine, "requires_payment_method", last_payment_error=error)
+    unnamed = log.event(mine, event_body(mine, "canceled", f"evt_{mine}") | {"request": None})
+    refused = {"object_id": None, "refusal": {"code": "already_final", "message": "It was before."}}
+    changes = {"outcome": outcome, **(refused if outcome == "refused" else {})}
+    key = f"{mine}:cancel:exhausted"
+    answer = log.result(mine, "cancel", call_key=key, event_id=result_event_id(key), **changes)
+    async with group.worker(0) as worker:
+        await worker.process(log.create(mine), log.result(mine), declined)
+        await worker.process(unnamed)
+        await worker.process(unnamed, log.again(unnamed))
+        assert await group.outcomes(unnamed) == ["parked"]
+        await worker.process(answer)
+    assert await group.outcomes(unnamed, answer) == ["applied", "applied"]
+    statement = "select status from payments where payment_id = %s"
+    assert await database.rows(group.pool, statement, mine) == [(status,)]
+
+
 async def test_an_unproved_fact_does_not_repeat_a_done_call(caller: Caller, clock: Clock) -> None:
     """The call's result is on its way."""
     calls, lease = PostgresOutbox(caller.pool), timedelta(seconds=1)
@@ -125,6 +174,47 @@ async def test_an_unproved_fact_does_not_repeat_a_done_call(caller: Caller, cloc
     await database.process(caller.pool, Log().event(ONE, body))
     clock.forward(3600)
     assert not await calls.claim(PROVIDER, 1, clock(), clock() + lease)
+
+
+def test_the_event_id_is_the_right_records_also_where_the_refused_one_comes_again() -> None:
+    """Otherwise the right record, when it comes again, would be taken for a duplicate of it."""
+    log, mine = Log(), payment()
+    event_id = f"evt_{mine}"
+    bad = received(rendered(log, mine, event_id, {"account": "acct_other"}))
+    good = received(rendered(log, mine, event_id, {}))
+    refused = InboxEntry(bad.record.position, Outcome.IGNORED, None)
+    known = {refusal_id(bad): refused}
+    plan = fold(
+        ReadSet(payments={}, known=known, quarantined=frozenset(), parked={}, owners={}),
+        [received(log.create(mine)), received(log.result(mine)), bad, good],
+    )
+    assert [row.received.event_id for row in plan.inbox][2:] == [event_id]
+    assert plan.resolved == {event_id: good.record.position}
+
+
+@pytest.mark.parametrize("batches", [[3], [1, 2], [2, 1], [1, 1, 1]])
+async def test_what_waited_and_is_refused_leaves_its_event_id_in_any_grouping(
+    group: Group, batches: list[int]
+) -> None:
+    """The create's answer names another object, and the event comes again for another payment.
+
+    Redelivered to workers with the dedup table or with an empty one, it has one outcome.
+    """
+    log, mine, meant = Log(), payment(), payment()
+    body = event_body(mine, "succeeded", f"evt_{mine}", id="pi_of_somebody")
+    waits = log.event(mine, body | {"request": None})
+    good = rendered(log, meant, f"evt_{mine}", {})
+    records, table = iter([waits, log.result(mine), good]), Table()
+    async with group.worker(0, table=table) as worker:
+        await worker.process(log.create(mine), log.create(meant), log.result(meant))
+        for size in batches:
+            await worker.process(*(next(records) for _ in range(size)))
+        assert await group.outcomes(waits, good) == ["conflict", "applied"]
+        await worker.process(waits, good)
+    async with group.worker(0) as without_table:
+        await without_table.process(good, waits)
+    assert await group.outcomes(waits, good) == ["conflict", "applied"]
+    assert await database.rows(group.pool, 'select "offset" from duplicates') == []
 
 
 def test_an_unproved_fact_claims_no_object_of_another_payment() -> None:

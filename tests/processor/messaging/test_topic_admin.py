@@ -8,11 +8,12 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import InvalidReplicationFactorError, KafkaError
 
+from cli.main import main
 from messaging import topic_admin
-from messaging.topic_admin import check_topics, configure_topics, create_topics
+from messaging.topic_admin import check_topics, configure_topics, create_topics, outliving
 from ports.errors import MissingTopicsError
 from schemas.settings import KafkaSettings
-from schemas.topics import Topic
+from schemas.topics import HOUR_MS, TOPICS, Topic
 from tests.conftest import PARTITIONS
 
 pytestmark = pytest.mark.anyio
@@ -93,10 +94,17 @@ def test_one_broker_may_be_lost(copies: int, enough: str) -> None:
 
 
 def test_the_changelog_is_compacted_and_kept() -> None:
-    """It has the whole dedup table, and soon no more than that."""
+    """It has the whole dedup table, and soon no more than that.
+
+    What was replaced is a fifth of it at most, or a few hours old: a worker without its disk reads
+    all of it.
+    """
     found = topic_admin.CHANGELOG.settings(log_retention_s=1)
     assert (found["cleanup.policy"], found["retention.ms"]) == ("compact", "-1")
     assert found["min.compaction.lag.ms"] == "0"
+    assert int(found["max.compaction.lag.ms"]) == 6 * HOUR_MS
+    assert int(found["segment.ms"]) == HOUR_MS
+    assert float(found["min.cleanable.dirty.ratio"]) <= 0.2
     assert int(found["segment.bytes"]) <= 64 * 1024 * 1024
     assert topic_admin.CHANGELOG.copartitioned
 
@@ -118,23 +126,23 @@ async def test_an_existing_topic_gets_a_new_configuration(
 ) -> None:
     """Once, and with what changed; what an operator configured besides it stays."""
     await create_topics(settings(kafka_bootstrap))
-    assert await configure_topics(settings(kafka_bootstrap)) == []
+    assert await configure_topics(settings(kafka_bootstrap)) == ([], [])
     *others, old = topic_admin.ALL_TOPICS
     further = replace(old, config={"retention.ms": "-1", "flush.messages": "7"})
     monkeypatch.setattr(topic_admin, "ALL_TOPICS", (*others, further))
-    changed = await configure_topics(settings(kafka_bootstrap))
+    changed, _ = await configure_topics(settings(kafka_bootstrap))
     assert len(changed) == 1
     assert changed[0].startswith(f"{missing} flush.messages: ")
     assert changed[0].endswith(" → 7")
-    wanted = replace(old, config={"cleanup.policy": "compact", "retention.ms": "5000"})
+    wanted = replace(old, config={"cleanup.policy": "compact", "segment.ms": "5000"})
     monkeypatch.setattr(topic_admin, "ALL_TOPICS", (*others, wanted))
-    assert sorted(await configure_topics(settings(kafka_bootstrap))) == [
+    assert sorted((await configure_topics(settings(kafka_bootstrap))).changed) == [
         f"{missing} cleanup.policy: delete → compact",
-        f"{missing} retention.ms: -1 → 5000",
+        f"{missing} segment.ms: 604800000 → 5000",
     ]
-    assert await configure_topics(settings(kafka_bootstrap)) == []
+    assert await configure_topics(settings(kafka_bootstrap)) == ([], [])
     found = await configuration(kafka_bootstrap, missing)
-    assert (found["cleanup.policy"], found["retention.ms"]) == ("compact", "5000")
+    assert (found["cleanup.policy"], found["segment.ms"]) == ("compact", "5000")
     assert found["flush.messages"] == "7"
     assert found["min.insync.replicas"] == "1"
 
@@ -146,9 +154,74 @@ async def test_the_retention_of_the_log_is_a_setting(
     *_, topic = topic_admin.ALL_TOPICS
     monkeypatch.setattr(topic_admin, "ALL_TOPICS", (replace(topic, config={}, is_log=True),))
     await create_topics(settings(kafka_bootstrap))
-    wanted = settings(kafka_bootstrap).model_copy(update={"log_retention_s": 86_400.0})
-    changed = await configure_topics(wanted)
-    assert changed == [f"{missing} retention.ms: 7776000000 → 86400000"]
+    wanted = settings(kafka_bootstrap).model_copy(update={"log_retention_s": 8_640_000.0})
+    assert await configure_topics(wanted) == (
+        [f"{missing} retention.ms: 7776000000 → 8640000000"],
+        [],
+    )
+
+
+@pytest.mark.parametrize("raised", ["8640000000", "-1"])
+async def test_a_longer_retention_is_never_shortened(
+    kafka_bootstrap: str, missing: str, monkeypatch: pytest.MonkeyPatch, raised: str
+) -> None:
+    """An operator raises it in a long outage, and the deployment that ends it deletes nothing."""
+    *_, topic = topic_admin.ALL_TOPICS
+    log = replace(topic, config={"retention.ms": raised})
+    monkeypatch.setattr(topic_admin, "ALL_TOPICS", (log,))
+    await create_topics(settings(kafka_bootstrap))
+    ours = replace(topic, config={"flush.messages": "7"}, is_log=True)
+    monkeypatch.setattr(topic_admin, "ALL_TOPICS", (ours,))
+    kept = [f"{missing} retention.ms: {raised}, which is longer than 7776000000"]
+    changed, said = await configure_topics(settings(kafka_bootstrap))
+    assert ([text.split()[1] for text in changed], said) == (["flush.messages:"], kept)
+    assert await configure_topics(settings(kafka_bootstrap)) == ([], kept)
+    assert (await configuration(kafka_bootstrap, missing))["retention.ms"] == raised
+
+
+@pytest.mark.parametrize(
+    ("retention", "said"),
+    [("100000", None), ("1000", None), ("100001", "for 100.001 s"), ("-1", "for ever")],
+)
+async def test_a_log_that_outlives_the_history_is_named(
+    kafka_bootstrap: str,
+    missing: str,
+    monkeypatch: pytest.MonkeyPatch,
+    retention: str,
+    said: str | None,
+) -> None:
+    """Read again, its oldest records would be decided again. Both values and the fix are named."""
+    *_, topic = topic_admin.ALL_TOPICS
+    log = replace(topic, config={"retention.ms": retention})
+    monkeypatch.setattr(topic_admin, "ALL_TOPICS", (log,))
+    await create_topics(settings(kafka_bootstrap))
+    ours = replace(topic, config={}, is_log=True)
+    state = next(t for t in TOPICS if t.name == "payment-state")
+    monkeypatch.setattr(topic_admin, "ALL_TOPICS", (ours, state))
+    expected = (
+        f"{missing} keeps records {said}, but PAYMENTS_HISTORY_RETENTION_S is 100: one that is "
+        "read again later than that is decided again, and a rejected command could be carried out. "
+        "Set retention.ms of the topic to 100000 or less, or raise PAYMENTS_HISTORY_RETENTION_S"
+    )
+    assert await outliving(settings(kafka_bootstrap), 100.0) == ([expected] if said else [])
+
+
+@pytest.mark.parametrize(("history", "warned"), [("7776000", 0), ("7775999", 5)])
+def test_the_command_warns_of_a_log_that_outlives_the_history(
+    kafka_bootstrap: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    history: str,
+    warned: int,
+) -> None:
+    """`payments topics` looks at every topic from which records leave, and then is done."""
+    monkeypatch.setenv("PAYMENTS_KAFKA_BOOTSTRAP", kafka_bootstrap)
+    monkeypatch.setenv("PAYMENTS_PARTITIONS", str(PARTITIONS))
+    monkeypatch.setenv("PAYMENTS_HISTORY_RETENTION_S", history)
+    assert main(["topics"]) == 0
+    warnings = [text for text in capsys.readouterr().out.splitlines() if "warning: " in text]
+    assert len(warnings) == warned
+    assert all("keeps records for 7776000 s, but" in text for text in warnings)
 
 
 async def test_an_option_that_brokers_refuse_is_an_error(

@@ -6,6 +6,8 @@ from functools import wraps
 
 import psycopg
 import pytest
+import typer
+from typer.core import TyperGroup, TyperOption
 
 from cli.main import COMMANDS, COULD_NOT_RUN, main
 from cli.programs import PROGRAMS
@@ -15,6 +17,19 @@ from schemas.environment import PREFIX
 OPERATORS: dict[str, list[str]] = {
     "audit": [], "rebuild": [], "replay": ["--list"], "dead-letters": [],
     "migrate": [], "topics": [],
+}  # fmt: skip
+_ID = "is no payment ID: pay_ and 30 characters of a-z and 2-7"
+_NUMBER = "should be a valid number"
+_INTEGER = "should be a valid integer"
+_WHEN = "is neither a duration (90s, 30m, 24h, 7d) nor a time with its offset from UTC"
+_POSITION = "is not PARTITION:OFFSET, two numbers"
+#: What the error says of a wrong value of each option.
+FORMS = {
+    "audit --settle": _NUMBER, "audit --since": _WHEN, "audit --from": _ID,
+    "audit --jobs": _INTEGER,
+    "rebuild --payment": _ID, "rebuild --since": _WHEN, "rebuild --jobs": _INTEGER,
+    "replay --payment": _ID, "replay --wait": _NUMBER,
+    "dead-letters --show": _POSITION, "dead-letters --position": _POSITION,
 }  # fmt: skip
 
 
@@ -87,6 +102,38 @@ def test_a_wrong_command_line_exits_with_two(
     assert "PAYMENTS_" not in said
     options = [word for word in arguments if word.startswith("--")]
     assert not options or any(option in said for option in options)
+
+
+def _options() -> dict[str, list[str]]:
+    """The options of every operator's command that take a value."""
+    app = typer.Typer()
+    for name, command in COMMANDS.items():
+        app.command(name)(command)
+    group = typer.main.get_command(app)
+    assert isinstance(group, TyperGroup)
+    return {
+        name: [p.opts[0] for p in command.params if isinstance(p, TyperOption) and not p.is_flag]
+        for name, command in group.commands.items()
+    }
+
+
+def test_every_option_with_a_value_has_a_form() -> None:
+    """``FORMS`` has them all, so that the next test tries a new one too."""
+    found = {f"{name} {option}" for name, options in _options().items() for option in options}
+    assert found == FORMS.keys()
+
+
+@pytest.mark.parametrize("value", ["nonsense", "", "0x10", "pay_1", "1:x"])
+@pytest.mark.parametrize("option", FORMS)
+def test_nonsense_is_refused_by_the_option_that_has_it(
+    capsys: pytest.CaptureFixture[str], option: str, value: str
+) -> None:
+    """The error names the option and the form of its value; nothing was started."""
+    name, _, spelled = option.partition(" ")
+    assert main([name, f"{spelled}={value}"], dict.fromkeys(PROGRAMS, must_not_start)) == 2
+    said = " ".join(capsys.readouterr().err.replace("│", " ").split())
+    assert f"Invalid value for '{spelled}'" in said
+    assert FORMS[option] in said
 
 
 @pytest.mark.parametrize("name", [*OPERATORS, "ingress", "stream", "worker"])

@@ -1,7 +1,9 @@
 """A long command says how far it is, at which rate, and how long it will take."""
 
+import asyncio
 import io
-from collections.abc import Callable
+import signal
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -67,6 +69,12 @@ def test_hours_are_said_as_such() -> None:
     assert "2 h 01 min left" in _count(io.StringIO(), 7_261.0)
 
 
+_SETTINGS = {
+    "KAFKA_BOOTSTRAP": "127.0.0.1:1", "DATABASE_URL": "postgresql://pay:x@127.0.0.1:1/payments",
+    "STRIPE_ACCOUNT": "acct_1", "STRIPE_LIVEMODE": "false",
+}  # fmt: skip
+
+
 def _ending(error: BaseException, reached: str | None) -> Callable[..., Any]:
     """An audit that has found something by the time it ends with this error."""
 
@@ -84,10 +92,7 @@ def test_an_interrupted_audit_prints_what_it_found_and_how_to_go_on(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], error: BaseException
 ) -> None:
     """It does not end like one that found nothing, or that checked everything."""
-    for name, value in {
-        "KAFKA_BOOTSTRAP": "127.0.0.1:1", "DATABASE_URL": "postgresql://pay:x@127.0.0.1:1/payments",
-        "STRIPE_ACCOUNT": "acct_1", "STRIPE_LIVEMODE": "false",
-    }.items():  # fmt: skip
+    for name, value in _SETTINGS.items():
         monkeypatch.setenv(f"{PREFIX}{name}", value)
     monkeypatch.setattr(checks, "ops_audit", _ending(error, "pay_m"))
     assert main(["audit", "--since", "2026-03-01T00:00:00Z"]) not in {0, 1}
@@ -97,3 +102,35 @@ def test_an_interrupted_audit_prints_what_it_found_and_how_to_go_on(
     monkeypatch.setattr(checks, "ops_audit", _ending(error, None))
     assert main(["audit"]) not in {0, 1}
     assert capsys.readouterr().out == ""
+
+
+@pytest.fixture(params=[signal.default_int_handler, signal.SIG_IGN], ids=["", "in background"])
+def ctrl_c(request: pytest.FixtureRequest) -> Iterator[None]:
+    """What Ctrl-C does: a shell's background job ignores it."""
+    before = signal.signal(signal.SIGINT, request.param)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("ctrl_c")
+def test_an_audit_that_a_scheduler_ends_prints_what_it_found(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """SIGTERM is what `timeout` and systemd send. It means what Ctrl-C does."""
+
+    async def ended(*args: Any) -> None:
+        (findings,) = (each for each in args if isinstance(each, Findings))
+        findings.check(Evidence(lag=3))
+        findings.reached = "pay_m"
+        signal.raise_signal(signal.SIGTERM)
+        await asyncio.Event().wait()
+
+    for name, value in _SETTINGS.items():
+        monkeypatch.setenv(f"{PREFIX}{name}", value)
+    monkeypatch.setattr(checks, "ops_audit", ended)
+    before = signal.getsignal(signal.SIGTERM)
+    assert main(["audit"]) == 130
+    said = capsys.readouterr()
+    assert "3 records unprocessed" in said.out
+    assert "go on with --from pay_m\n" in said.err
+    assert signal.getsignal(signal.SIGTERM) is before

@@ -85,7 +85,7 @@ WRONG: Final[Mapping[str, tuple[str, Mapping[str, Any]]]] = {
     ),
     "a dispute without a fact": (
         "dispute dis_1 is stored as",
-        {"disputes": {ONE: [("dis_1", "LOST", 1, 0, 0)]}},
+        {"disputes": {ONE: [("dis_1", "LOST", 1, "EUR", None, [])]}},
     ),
     "a call without a row": ("which has no row", {"calls": CALLS[:1]}),
     "a call that was never asked for": (

@@ -10,11 +10,13 @@ from ports.records import ConsumedRecord
 from postgres.batch import transaction as store
 from postgres.stores import Pool
 from tests.support import database
-from tests.support.builders import DECODER, NOW, Log, event_body, object_of, received
+from tests.support.builders import DECODER, NOW, Log, event_body, object_of, payment, received
 from tests.support.programs.folding import ONE
 
 pytestmark = pytest.mark.anyio
 
+#: Payments in store; as many as fit on some pages.
+MANY: Final = 40
 #: Rows that the current transaction has updated, by table; without new index entries: "hot".
 _UPDATED: Final = """
     select relname, n_tup_upd, n_tup_hot_upd from pg_stat_xact_user_tables
@@ -52,6 +54,23 @@ async def test_a_refund_of_a_finished_payment_touches_no_index_of_payments(pool:
     assert updated == [("payments", 1, 1)]
 
 
+async def test_full_pages_of_finished_payments_have_room_for_a_change(pool: Pool) -> None:
+    """A payment of each page is refunded, and none has to move to another page."""
+    log, many = Log(), [payment() for _ in range(MANY)]
+    for each in many:
+        await database.process(pool, log.create(each), log.webhook(each, "succeeded"))
+    async with pool.connection() as connection:
+        await connection.set_autocommit(True)
+        await connection.execute("vacuum full payments")
+        await connection.set_autocommit(False)
+    firsts = await database.rows(pool, "select payment_id from payments where ctid::text ~ ',1'")
+    assert len(firsts) >= MANY // 5
+    for (each,) in firsts:
+        refund = log.refund_event(each, f"re_{each}", "succeeded", 10)
+        ((_, updated, hot),) = await _updates(pool, [refund])
+        assert updated == hot
+
+
 async def test_no_index_of_payments_has_a_column_that_a_late_webhook_changes(pool: Pool) -> None:
     """Refunds, disputes and late webhooks change these; a status changes early, and seldom."""
     indexed = {row[0] for row in await database.rows(pool, _INDEXED)}
@@ -87,3 +106,20 @@ async def test_a_batch_writes_only_the_disputes_that_it_changes(pool: Pool) -> N
     await database.process(pool, _disputed(log, "dp_2", "under_review"))
     changed = set(await database.rows(pool, rows)) - set(before)
     assert [status for _, _, status in changed] == ["UNDER_REVIEW"]
+
+
+async def test_a_refund_that_only_a_total_reported_leaves_once_it_is_named(pool: Pool) -> None:
+    """A charge of an old API version reports 10; then the refund's own report names it."""
+    log = Log()
+    charge = {
+        "id": "ch_1", "amount": 1000, "amount_refunded": 10, "currency": "eur",
+        "payment_intent": object_of(ONE),
+    }  # fmt: skip
+    body = event_body(ONE, "succeeded", "evt_total")
+    total = {"type": "charge.refunded", "api_version": "2023-10-16", "data": {"object": charge}}
+    await database.process(pool, log.create(ONE), log.webhook(ONE, "succeeded"))
+    rows = "select status, amount from refunds"
+    await database.process(pool, log.event(ONE, {**body, **total, "request": None}))
+    assert await database.rows(pool, rows) == [("SUCCEEDED", 10)]
+    await database.process(pool, log.refund_event(ONE, "re_1", "pending", 10))
+    assert await database.rows(pool, rows) == [("PENDING", 10)]

@@ -13,7 +13,7 @@ from postgres.partitions import Quarter
 from postgres.stores import Pool, PostgresHistory
 from tests.support import database
 from tests.support.builders import NOW, Log, payment
-from tests.support.programs.folding import ONE, TWO
+from tests.support.programs.folding import ONE, TWO, fail_on
 
 pytestmark = pytest.mark.anyio
 
@@ -80,6 +80,18 @@ async def test_rows_without_a_partition_move_to_theirs_when_it_is_made(
     assert len((await database.load(pool, create)).known) == 1
 
 
+async def test_rows_of_two_quarters_move_to_their_own(pool: Pool, history: PostgresHistory) -> None:
+    """As after half a year in which nobody made a partition."""
+    await history.drop_partitions(datetime.max.replace(tzinfo=UTC))
+    log = Log()
+    await database.process(pool, log.create(ONE))
+    await PostgresLater(pool, AFTER).process(log.create(TWO))
+    assert len(await database.rows(pool, "select from inbox_rest")) == 2
+    await history.make_partitions(NOW)
+    assert await database.rows(pool, "select payment_id from inbox_2026q1") == [(ONE,)]
+    assert await database.rows(pool, "select payment_id from inbox_2026q2") == [(TWO,)]
+
+
 async def test_dropping_a_quarter_returns_its_disk(pool: Pool, history: PostgresHistory) -> None:
     """Its table is gone at once. What an operator has not decided moves to the rest."""
     log = Log()
@@ -96,6 +108,25 @@ async def test_dropping_a_quarter_returns_its_disk(pool: Pool, history: Postgres
     assert [table for table, _ in dropped] == ["inbox", "duplicates"]
     assert await names(pool) == ["inbox_2026q2", "inbox_rest"]
     assert await database.rows(pool, "select payment_id from inbox") == [(third,)]
+
+
+async def test_a_quarter_with_a_quarantined_input_is_dropped(
+    pool: Pool, history: PostgresHistory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The input, and what waits behind it, move to the rest with their bytes, each once."""
+    log = Log()
+    fail_on(monkeypatch, ONE, ["evt_bad"])
+    bad, behind = log.webhook(ONE, "processing", "evt_bad"), log.webhook(ONE, "succeeded")
+    await database.process(pool, log.create(ONE), bad, behind)
+    waiting = """select outcome, "offset", value from inbox
+        where outcome in ('parked', 'quarantined') order by "offset\""""
+    assert await database.rows(pool, waiting) == [
+        ("quarantined", 0, bad.value), ("parked", 1, behind.value)
+    ]  # fmt: skip
+    before = await database.rows(pool, waiting)
+    await history.drop_partitions(AFTER)
+    assert await names(pool) == ["inbox_2026q2", "inbox_rest"]
+    assert await database.rows(pool, waiting) == before
 
 
 @pytest.mark.usefixtures("history")
@@ -145,6 +176,29 @@ async def test_a_locked_table_is_left_for_the_next_time(
         assert await names(pool) == before
     await change()
     assert await names(pool) != before
+
+
+async def test_one_worker_at_a_time_changes_partitions(
+    pool: Pool, history: PostgresHistory
+) -> None:
+    """Another one changes nothing meanwhile, and does not wait."""
+    before = await names(pool)
+    async with pool.connection() as other:
+        await other.execute("select pg_advisory_xact_lock(%s)", [partitions.LOCK])
+        async with asyncio.timeout(5):
+            assert await history.drop_partitions(AFTER) == []
+            await history.make_partitions(AFTER)
+    assert await names(pool) == before
+
+
+async def test_the_next_user_of_the_connection_has_no_time_limit(
+    pool: Pool, history: PostgresHistory
+) -> None:
+    """The short limits are for the change of partitions alone."""
+    await history.make_partitions(AFTER)
+    await history.drop_partitions(AFTER)
+    limits = "select current_setting('lock_timeout'), current_setting('statement_timeout')"
+    assert await database.rows(pool, limits) == [("0", "0")]
 
 
 async def test_rows_that_take_too_long_to_move_stay_where_they_are(

@@ -25,10 +25,11 @@ from bench.year import database
 from bench.year.fill import fill
 from decisions.decode import Decoder
 from decisions.fold import fold
-from ports.batch import WriteSet
+from domain.status import Outcome
+from ports.batch import InboxRow, WriteSet
 from ports.records import ConsumedRecord, DeadLetter, DecodedInput, RecordOffset
-from ports.work_items import IgnoredWebhook, UnroutedWebhook
-from postgres import history, outbox, partitions, reads, routing, timeline
+from ports.work_items import IgnoredWebhook, Look, UnroutedWebhook
+from postgres import history, looks, outbox, partitions, rate_budgets, reads, routing, timeline
 from postgres.batch import statements, unpublished
 from postgres.batch import transaction as batch
 from postgres.ops import audit, operator
@@ -51,7 +52,8 @@ PER_ROW: Final = 8
 AT_LEAST: Final = 100
 #: Tables that stay small: what they hold leaves, or there is one row of it for each of something.
 SMALL: Final = frozenset({
-    "publications", "unpublished_versions", "quarantines", "cursors", "dead_letter_replays",
+    "publications", "unpublished_versions", "quarantines", "cursors", "rate_budgets",
+    "dead_letter_replays",
     "payment_statuses", "allowed_transitions",
 })  # fmt: skip
 ROWS: Final = 2_000
@@ -63,6 +65,9 @@ FURTHER: Final = {
     "ignored_webhooks": """insert into ignored_webhooks
         select 'evt_' || n, 'stripe', 'payout.paid', '', now(), now() - interval '1 minute' * n
         from generate_series(1, %s) n""",
+    "looks": """insert into looks
+        select payment_id, provider, object_id, version, now() + interval '1 minute', null, 3
+        from payments where status = 'SUCCEEDED' limit %s""",
 }
 #: Inputs, half as many repetitions, and as many calls as one payment can have.
 ENTRIES: Final = 2_000
@@ -92,7 +97,6 @@ WHOLE: Final = {
     "ops.audit.REPEATED": "an audit looks for a repeated event among all",
     "ops.audit.EARLIER": "what an interrupted audit has read is left out, but for its outcomes",
     "ops.audit.DUPLICATES": "an audit compares all outcomes with the log",
-    "ops.audit.DEAD_LETTERS": "the same",
     "ops.audit.UNROUTED": "counts what waits",
 }
 #: Statements that read more rows than they return, and why.
@@ -192,8 +196,11 @@ async def _batches(store: Store) -> None:
     (one, two) = found[0].payment_id, found[-1].payment_id
     again = WriteSet(released={one}, renewed={two: ("cmd_1", "a bug")}, announced={one: 0})
     await unpublished.quarantine_unpublishable(store.connection, found[-1:], store.now)
+    refused = InboxRow(received=received[4], outcome=Outcome.CONFLICT, reason="", apart=True)
+    again.inbox.append(refused)
     assert await batch.write(store.connection, again, store.now)
     await store.connection.execute(statements.DELETE_REFUNDS, [[one], ["ref_none"]])
+    await store.connection.execute(statements.DELETE_SUPERSEDED, [["evt_none"]])
 
 
 async def _commands(store: Store) -> None:
@@ -230,11 +237,31 @@ async def _routing(store: Store) -> None:
     await routing.record_ignored(connection, [IgnoredWebhook(waiting[0], "payout.paid", "")], now)
     await routing.delete_unrouted(connection, [each.event_id for each in waiting])
     await connection.execute(routing.LEAD, [1])
-    await routing.write_cursor(connection, "stripe", "evt_1", now)
+    await routing.write_cursor(connection, "stripe", "evt_1", now, now)
     await routing.read_cursor(connection, "stripe")
-    await routing.unfinished(connection, now, "", SAMPLE)
-    await routing.expired(connection, now - timedelta(days=400), SAMPLE)
+    await _looks(connection, now)
+    await _rate_budgets(connection)
+    await routing.expired(connection, now - timedelta(days=400), None, SAMPLE)
     await routing.gauges(connection)
+
+
+async def _looks(connection: Any, now: datetime) -> None:
+    """Looks at the objects of unfinished payments: planned, due, noted, ended."""
+    assert await looks.plan(connection, now, now, "", SAMPLE) is not None
+    (look, other, *_) = await looks.due(connection, "stripe", now, SAMPLE)
+    await looks.note(connection, [Look(look.payment_id, look.version, None, 1, now)])
+    await looks.end(connection, [other.payment_id])
+    owned = await looks.owners_with_payments(connection, "stripe", [look.object_id, "pi_none"])
+    assert list(owned) == [look.object_id]
+    await looks.known_events(connection, ["evt_none"])
+
+
+async def _rate_budgets(connection: Any) -> None:
+    """Tokens are taken from an account's budget, and a provider refuses for the rate."""
+    taken = {"account": "stripe", "burst": 10, "fill_per_s": 10, "reserve": 0, "wanted": 1}
+    await connection.execute(rate_budgets.TAKE, taken)
+    refused = {"account": "stripe", "wish": 0, "jitter": 1, "first": 1, "longest": 60, "quiet": 60}
+    await connection.execute(rate_budgets.BLOCK, refused)
 
 
 async def _calls(store: Store) -> None:
@@ -246,6 +273,7 @@ async def _calls(store: Store) -> None:
     claimed = await outbox.claim(connection, "stripe", SAMPLE, later, until)
     assert len(claimed) == SAMPLE
     assert await outbox.renew(connection, claimed[0], until)
+    assert await outbox.freeze(connection, claimed[0], b"request")
     assert await outbox.retry(connection, claimed[1], until, "busy")
     assert await outbox.retry_with_new_key(connection, claimed[2], until, "expired")
     assert await outbox.finish(connection, claimed[3], "acknowledged", now)
@@ -268,6 +296,7 @@ async def _reading(store: Store) -> None:
         )
         assert await reads.first_input(connection, operation_id, tenant) is not None
         assert await reads.snapshot(connection, payment_id, tenant) is not None
+        assert await reads.waiting(connection, payment_id, tenant) is not None
         await connection.commit()
         assert await timeline.page(connection, payment_id, tenant, None, SAMPLE) is not None
     await reads.alive(connection)
@@ -316,6 +345,7 @@ async def _auditing(store: Store) -> None:
         audit.COUNT, audit.BOUNDARIES, audit.CHANGED, audit.LAST_PUBLISHED,
         audit.LAST_PUBLISHED_FROM, audit.LAST_PUBLISHED_OF, audit.REPEATED, audit.EARLIER,
         audit.DUPLICATES, audit.DEAD_LETTERS, audit.UNPUBLISHED, audit.UNROUTED,
+        audit.UNROUTED_FOUND,
     ):  # fmt: skip
         await connection.execute(statement.encode(), values)
 

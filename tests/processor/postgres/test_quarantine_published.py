@@ -118,3 +118,18 @@ async def test_the_audit_compares_the_quarantines_with_the_topic(
     assert [each for each in published_is_stored(evidence) if mine in each] == [
         f"{mine}: whether it is quarantined is not what its last record says"
     ]
+
+
+async def test_the_audit_sees_the_end_of_a_quarantine_on_the_topic(
+    group: Group, own_database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The last record says what is so now, whatever earlier ones said."""
+    log, mine = Log(), payment()
+    async with group.worker(0) as worker:
+        with monkeypatch.context() as broken:
+            fail_on(broken, mine, ["evt_bad"])
+            await worker.process(log.create(mine), log.webhook(mine, "processing", "evt_bad"))
+        await worker.process(log.release(mine))
+    assert await group.announced(mine) == [(1, True), (2, False)]
+    evidence = await gather(group.bootstrap, own_database)
+    assert [each for each in published_is_stored(evidence) if mine in each] == []

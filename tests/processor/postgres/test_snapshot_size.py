@@ -5,6 +5,7 @@ from typing import Final
 import pytest
 from msgspec.structs import replace
 
+from decisions import decode
 from ports.batch import PublishableVersion
 from ports.records import ConsumedRecord
 from postgres import documents
@@ -16,6 +17,12 @@ from tests.support.programs.stream_worker import Group
 pytestmark = pytest.mark.anyio
 
 QUARANTINED: Final = "select payment_id, event_id, error from quarantines"
+
+
+@pytest.fixture(autouse=True)
+def uncut(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Texts are not cut, because nothing else makes a payment within its limits so large."""
+    monkeypatch.setattr(decode, "with_storable_texts", lambda fact: fact)
 
 
 def too_long_failure(log: Log, payment_id: str) -> ConsumedRecord:

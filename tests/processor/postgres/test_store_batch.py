@@ -68,24 +68,27 @@ async def test_the_columns_follow_a_payment_over_batches(pool: Pool) -> None:
     columns = "select object_id, status, authorized, captured, refunded from payments"
     created = {"id": "re_1", "amount": 400, "status": "pending"}
     disputed = {"id": "dp_1", "amount": 1000, "status": "needs_response"}
-    took, gave = {"id": "txn_1", "amount": -1000}, {"id": "txn_2", "amount": 1000}
+    due = {"evidence_details": {"due_by": int(NOW.timestamp())}}
+    took = {"id": "txn_1", "amount": -1100, "currency": "usd", "reporting_category": "dispute"}
+    gave = {**took, "id": "txn_2", "amount": 1100, "reporting_category": "dispute_reversal"}
     await database.process(pool, log.create(ONE))
     await database.process(pool, log.webhook(ONE, "succeeded"))
     await database.process(pool, about(log, "refund.created", created))
-    opened = {**disputed, "balance_transactions": []}
+    opened = {**disputed, **due, "balance_transactions": []}
     await database.process(pool, about(log, "charge.dispute.created", opened))
     expected = (object_of(ONE), "SUCCEEDED", 1000, 1000, 0)
     assert await database.rows(pool, columns) == [expected]
-    ended = {**disputed, "status": "won", "balance_transactions": [took, gave]}
+    disputes = "select status, amount, currency, respond_by, funds from disputes"
+    assert await database.rows(pool, disputes) == [("NEEDS_RESPONSE", 1000, "EUR", NOW, [])]
+    ended = {**disputed, **due, "status": "won", "balance_transactions": [took, gave]}
     await database.process(pool, about(log, "refund.updated", {**created, "status": "succeeded"}))
     await database.process(pool, about(log, "charge.dispute.closed", ended))
     assert (await database.rows(pool, columns))[0][4] == 400
     assert await database.rows(pool, "select status, reversed from refunds") == [
         ("SUCCEEDED", False)
     ]
-    assert await database.rows(
-        pool, "select status, funds_withdrawn, funds_reinstated from disputes"
-    ) == [("WON", 1000, 1000)]
+    moved = {"currency": "USD", "withdrawn": 1100, "reinstated": 1100, "adjusted": 0}
+    assert await database.rows(pool, disputes) == [("WON", 1000, "EUR", None, [moved])]
     await database.process(pool, about(log, "refund.failed", {**created, "status": "failed"}))
     assert await database.rows(pool, "select status, reversed from refunds") == [("FAILED", True)]
 
@@ -209,3 +212,28 @@ async def test_a_publication_is_marked_once(pool: Pool) -> None:
     assert await database.rows(pool, "select published_at from publications") == [
         (NOW + timedelta(minutes=1),)
     ]
+
+
+async def test_what_is_published_leaves(pool: Pool) -> None:
+    """Its versions at once, and each partition's publications but the last. Others stay."""
+    log, other = Log(partition=3), Log(partition=1)
+    made = [
+        *await database.process(pool, log.create(ONE)),
+        *await database.process(pool, other.create(TWO)),
+        *await database.process(pool, log.result(ONE)),
+        *await database.process(pool, log.webhook(ONE, "succeeded")),
+    ]
+    first, of_other, second, third = [p.publication_id for p in made]
+    ids = "select publication_id from publications order by 1"
+    waiting = "select publication_id from unpublished_versions order by 1"
+    store = database.batches(pool)
+    await store.mark_published([first], NOW)
+    await store.mark_published([of_other, third], NOW)
+    assert await database.rows(pool, ids) == [(of_other,), (second,), (third,)]
+    assert await database.rows(pool, waiting) == [(second,)]
+    await store.mark_published([second], NOW)
+    await store.mark_published(
+        [p.publication_id for p in await database.process(pool, log.command(ONE, "refund"))], NOW
+    )
+    assert len(await database.rows(pool, ids)) == 2
+    assert await database.rows(pool, waiting) == []

@@ -31,10 +31,13 @@ _REFUND: Final = """
     values (%(one)s, 'ref_1', 'PENDING', 1, false, now())"""
 _REFUND_ROW: Final = "(%(one)s, 'ref_1', 'FAILED', 2, false, now())"
 _DISPUTE: Final = """
-    insert into disputes (payment_id, dispute_id, status, amount, funds_withdrawn,
-        funds_reinstated, updated_at)
-    values (%(one)s, 'dis_1', 'LOST', 1, 0, 0, now())"""
-_DISPUTE_ROW: Final = "(%(one)s, 'dis_1', 'WON', 1, 1, 1, now())"
+    insert into disputes (payment_id, dispute_id, status, amount, currency, funds, updated_at)
+    values (%(one)s, 'dis_1', 'LOST', 1, 'EUR', '[]', now())"""
+_DISPUTE_ROW: Final = "(%(one)s, 'dis_1', 'WON', 1, 'EUR', '[]', now())"
+_DEADLINE: Final = """
+    insert into disputes (payment_id, dispute_id, status, amount, currency, respond_by, funds,
+        updated_at)
+    values (%(one)s, 'dis_2', {}, 1, 'EUR', now(), '[]', now())"""
 _ONE: Final = "update payments set {} where payment_id = %(one)s"
 _TWO: Final = "update payments set {} where payment_id = %(two)s"
 _NAMED: Final = {"one": ONE, "two": TWO, "object": object_of(ONE), "now": NOW}
@@ -86,6 +89,8 @@ REFUSED: Final[dict[str, tuple[LiteralString, type[errors.IntegrityError]]]] = {
     "a payment that loses its object": (_ONE.format("object_id = null"), Check),
     "a refund twice": (f"{_REFUND}, {_REFUND_ROW}", Unique),
     "a refund of no payment": (_REFUND.replace("%(one)s", "'pay_1'"), Foreign),
+    "a lost dispute with a deadline": (_DEADLINE.format("'LOST'"), Check),
+    "a dispute whose funds are no list": (_DISPUTE.replace("'[]'", "'{}'"), Check),
     "a dispute twice": (f"{_DISPUTE}, {_DISPUTE_ROW}", Unique),
     "a key longer than a provider accepts": (
         _CALL.format("rpad(%(one)s || ':', 256, 'k')", "'refund'", "'due'", "null"),
@@ -131,6 +136,8 @@ async def test_right_values_are_not_refused(two_payments: Pool) -> None:
             _REFUND,
             _REFUND.replace("%(one)s", "%(two)s"),
             _DISPUTE,
+            _DEADLINE.format("'NEEDS_RESPONSE'"),
+            _DEADLINE.format("'WARNING_NEEDS_RESPONSE'").replace("dis_2", "dis_3"),
             _DISPUTE.replace("%(one)s", "%(two)s"),
         ):
             await connection.execute(statement, _NAMED)

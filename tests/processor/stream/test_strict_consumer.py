@@ -245,8 +245,13 @@ def test_a_record_that_comes_late_ends_nothing(monkeypatch: pytest.MonkeyPatch) 
 def test_faust_still_has_the_methods_we_override() -> None:
     """Faust's consumer has every overridden name."""
     base: Any = StrictConsumer.__mro__[1]
-    for name in ("_new_offset", "_add_gap"):
+    for name in ("_new_offset", "_add_gap", "verify_event_path"):
         assert callable(getattr(base, name))
+
+
+def test_no_partition_is_reported_as_hanging_by_a_monitor_that_sees_no_batches() -> None:
+    """Faust's own check asks a thread and a monitor, of which there are none here."""
+    Offsets(None).verify_event_path(now=1e9, tp=HERE)
 
 
 class Fetching(StrictConsumer):

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from ports.errors import LeaseLostError
-from ports.provider import Refused, Unknown
+from ports.provider import NotSent, Refused, Unknown
 from postgres.stores import Pool
 from tests.support.builders import Clock
 from tests.support.programs.calling import Caller, create_due_calls
@@ -82,3 +82,28 @@ async def test_a_trial_call_that_our_code_fails_on_does_not_block_the_breaker(
     assert await caller.round() == 1
     clock.forward(100.0)
     assert await caller.round() == 1
+
+
+async def test_too_many_requests_do_not_open_the_breaker(pool: Pool, clock: Clock) -> None:
+    """The provider answered: it is there, and its rate budget says when to ask it again."""
+    await create_due_calls(pool, 3)
+    caller = Caller(pool, clock, breaker_failures=1, breaker_open_s=OPEN_S, call_concurrency=1)
+    caller.provider.responses = [Unknown("HTTP 429", 2.0, is_available=True)] * 3
+    for _ in range(3):
+        assert await caller.round() == 1
+
+
+async def test_a_trial_call_that_was_not_sent_proves_nothing(pool: Pool, clock: Clock) -> None:
+    """The breaker stays open, and the next call is the trial."""
+    await create_due_calls(pool, 4)
+    caller = Caller(pool, clock, breaker_failures=1, breaker_open_s=OPEN_S, call_concurrency=2)
+    caller.provider.responses = [Unknown("no answer"), Unknown("no answer")]
+    assert await caller.round() == 2
+    clock.forward(OPEN_S)
+    caller.provider.responses = [NotSent("the budget is used up", 1.0)] * 2
+    for _ in range(2):
+        assert await caller.round() == 1
+    caller.provider.responses = [Refused("no", "No.")]
+    assert await caller.round() == 1
+    clock.forward(2.0)
+    assert await caller.round() == 2

@@ -111,6 +111,28 @@ async def test_the_call_that_waited_longest_is_claimed_first(pool: Pool) -> None
     ]
 
 
+async def test_calls_tried_before_and_new_ones_are_claimed_in_one_order(pool: Pool) -> None:
+    """Each of the two has an index of its own; neither goes first because of it."""
+    keys = sorted(await create_due_calls(pool, 4))
+    moved = """update provider_calls set next_attempt_at = %s, attempts = %s
+        where call_key = %s returning 1"""
+    for key, minutes, attempts in zip(keys, (-3, -4, -1, -2), (1, 0, 0, 1), strict=True):
+        await database.rows(pool, moved, NOW + timedelta(minutes=minutes), attempts, key)
+    calls = PostgresOutbox(pool)
+    claimed = [await calls.claim("stripe", 1, NOW, NOW + LEASE) for _ in keys]
+    assert [each.key for part in claimed for each in part] == [keys[1], keys[0], keys[3], keys[2]]
+
+
+async def test_a_claim_takes_no_more_calls_than_asked_for(pool: Pool) -> None:
+    """Of those that were tried and those that never were, together."""
+    keys = sorted(await create_due_calls(pool, 4))
+    tried = "update provider_calls set attempts = 1 where call_key = any(%s) returning 1"
+    await database.rows(pool, tried, keys[:2])
+    claimed = await PostgresOutbox(pool).claim("stripe", 2, NOW, NOW + LEASE)
+    assert len(claimed) == 2
+    assert len(await claim(pool)) == 2
+
+
 async def test_another_providers_calls_are_not_claimed(pool: Pool) -> None:
     """Each provider has its own circuit breaker, and so its own claims."""
     await create_due_calls(pool, 1)

@@ -178,6 +178,11 @@ async def test_the_late_end_of_a_lost_lease_changes_nothing(caller: Caller, cloc
     former = Caller(caller.pool, clock)
     former.provider.gate = asyncio.Event()
     await former.calls.claim_and_start()
+
+    async def has_called() -> bool:  # its request is kept first
+        return bool(former.provider.keys)
+
+    await until(has_called, 10)
     clock.forward(LEASE_S)
     outbox = PostgresOutbox(caller.pool)
     (newer,) = await outbox.claim("stripe", 1, clock.now, clock.now + timedelta(hours=1))

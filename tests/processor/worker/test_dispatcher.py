@@ -8,8 +8,18 @@ import pytest
 
 from domain.call_key import Operation
 from domain.inputs import CallResult, Failure
-from ports.provider import Acknowledged, NotNow, ProviderUnavailableError, Refused, Unknown
+from ports.provider import (
+    Acknowledged,
+    NotNow,
+    NotSent,
+    ProviderUnavailableError,
+    RateLimitedError,
+    Refused,
+    Unknown,
+)
+from ports.rate_budget import Unlimited
 from postgres.stores import Pool
+from processor.worker.dispatcher import SPREAD_S
 from schemas.identity import result_event_id
 from schemas.topics import PROVIDER_RESULTS
 from tests.support import database
@@ -157,6 +167,17 @@ async def test_a_look_up_begins_where_the_first_key_was_used(caller: Caller, clo
     assert caller.provider.looked_up == [(KEY, NOW), (KEY, NOW)]
 
 
+async def test_a_look_up_knows_when_its_key_was_last_used(caller: Caller, clock: Clock) -> None:
+    """What was made later is not the call's; the time is the same for all look-ups of one key."""
+    await caller.round()
+    caller.provider.found = [Unknown("not all"), Unknown("not all"), None]
+    for _ in range(3):
+        clock.forward(KEY_S)
+        await caller.round()
+    end = timedelta(seconds=KEY_S)
+    assert caller.provider.last_tries == [NOW + end, NOW + end, NOW + end]
+
+
 async def test_a_call_that_may_succeed_later_is_not_retried_at_once(
     caller: Caller, clock: Clock
 ) -> None:
@@ -176,6 +197,44 @@ async def test_a_call_tried_for_weeks_is_tried_again(caller: Caller, clock: Cloc
     assert await caller.due_at() == clock.now + timedelta(seconds=MAX_S)
 
 
+def _in_json(value: bytes) -> str:
+    """Bytes as Postgres writes them in JSON."""
+    return f"\\x{value.hex()}"
+
+
+async def test_every_try_under_a_key_sends_what_the_first_one_sent(
+    caller: Caller, clock: Clock
+) -> None:
+    """A later release builds another request; under the same key that would be an error."""
+    caller.provider.responses = [Unknown("lost"), Unknown("lost"), NotNow("early"), Unknown("lost")]
+    for release in ("one", "two", "three", "four"):
+        caller.provider.release = release
+        assert await caller.round() == 1
+        clock.forward(60)
+    one, four = f"one {KEY}".encode(), f"four {KEY}".encode()
+    assert caller.provider.sent == [one, one, one, four]
+    assert await caller.row("sent") == (_in_json(four),)
+
+
+async def test_the_request_is_kept_before_it_is_sent_and_until_the_call_is_done(
+    caller: Caller, clock: Clock
+) -> None:
+    """A worker that dies in between has sent nothing, or what is kept."""
+    caller.provider.responses = [RuntimeError("it died"), Acknowledged("pi_1")]
+    await caller.round()
+    assert await caller.row("sent") == (_in_json(f"one {KEY}".encode()),)
+    clock.forward(60)
+    await caller.round()
+    assert await caller.row("state", "sent") == ("done", None)
+
+
+async def test_a_call_that_the_provider_cannot_do_is_refused_unsent(caller: Caller) -> None:
+    """It was never sent, so nothing can have happened."""
+    caller.provider.refuses = Refused("amount_too_small", "Less than the minimum.")
+    await caller.round()
+    assert (caller.provider.keys, await caller.row("state")) == ([], ("done",))
+
+
 async def test_a_response_that_would_be_replayed_is_looked_up_at_once(caller: Caller) -> None:
     """The provider keeps replaying its stored 500, so retrying cannot help."""
     caller.provider.responses = [Unknown("HTTP 500", repeats=True)]
@@ -183,3 +242,49 @@ async def test_a_response_that_would_be_replayed_is_looked_up_at_once(caller: Ca
     await caller.round()
     assert caller.provider.looked_up == [(KEY, NOW)]
     assert await caller.row("state") == ("done",)
+
+
+async def test_a_call_that_was_not_sent_is_due_again_under_its_key(
+    caller: Caller, clock: Clock
+) -> None:
+    """When the rate budget says, and soon, however often it was put off: it did not fail."""
+    for number in range(1, 5):
+        caller.provider.responses = [NotSent("the budget is used up", 3.0)]
+        assert await caller.round() == 1
+        assert await caller.row("attempts", "last_error") == (number, "the budget is used up")
+        assert await caller.due_at() == clock.now + timedelta(seconds=3.0 + SPREAD_S)
+        clock.forward(3.0 + SPREAD_S)
+    assert caller.provider.keys == [KEY] * 4
+    assert caller.outbox.records == []
+
+
+async def test_a_look_up_that_the_rate_limit_forbids_is_put_off(
+    caller: Caller, clock: Clock
+) -> None:
+    """Nothing is known of the call, and nothing is wrong with the provider."""
+    clock.forward(0)
+    await caller.round()
+    clock.forward(KEY_S)
+    caller.provider.found = [RateLimitedError("blocked", 20.0), Acknowledged("pi_1")]
+    assert await caller.round() == 1
+    assert await caller.row("state", "last_error") == ("due", "can't be looked up: blocked")
+    assert await caller.due_at() == clock.now + timedelta(seconds=20.0 + SPREAD_S)
+    clock.forward(20.0 + SPREAD_S)
+    assert await caller.round() == 1
+    assert await caller.row("state", "outcome") == ("done", "acknowledged: pi_1")
+
+
+async def test_no_call_is_claimed_while_its_account_is_blocked(caller: Caller) -> None:
+    """Thousands of due calls are not claimed and put off, one by one, during a block."""
+    budget = Blocked()
+    caller.calls._budgets = {caller.provider.name: budget}
+    assert await caller.round() == 0
+    assert await caller.row("attempts") == (0,)
+    budget.blocked_s = 0.0
+    assert await caller.round() == 1
+
+
+class Blocked(Unlimited):
+    """The rate budget of an account that is blocked."""
+
+    blocked_s = 1.0

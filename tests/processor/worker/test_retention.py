@@ -1,20 +1,20 @@
 """The history of old inputs is deleted; payments stay unchanged."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from prometheus_client import CollectorRegistry
 from psycopg import sql
 
-from postgres.partitions import Quarter
+from postgres.partitions import INBOX, Quarter
 from postgres.stores import Pool, PostgresHistory
 from processor.worker import retention
 from processor.worker.metrics import WorkerMetrics
 from processor.worker.retention import Retention
 from schemas.settings import WorkerSettings
 from tests.support import database
-from tests.support.builders import NOW, Clock, Log, payment
+from tests.support.builders import NOW, Clock, Log, event_body, payment
 from tests.support.programs.folding import ONE, TWO
 
 pytestmark = pytest.mark.anyio
@@ -90,6 +90,17 @@ async def test_a_retention_shorter_than_a_quarter_deletes_rows(pool: Pool, clock
     await loop.sweep()
     assert await database.rows(pool, "select payment_id from inbox") == [(TWO,)]
     assert await count(pool, "duplicates") == 0
+
+
+async def test_a_sweep_makes_partitions_ahead(pool: Pool, sweep: Sweep, clock: Clock) -> None:
+    """Of its quarter and the next: a row that waited in the rest would never leave with one."""
+    await PostgresHistory(pool).drop_partitions(datetime.max.replace(tzinfo=UTC))
+    clock.forward(QUARTER_IS_OLD)
+    await sweep()
+    quarter = Quarter.of(clock.now)
+    wanted = [INBOX.partition(quarter), INBOX.partition(quarter.next)]
+    made = "select relname from pg_class where relname = any(%s) and relispartition order by 1"
+    assert await database.rows(pool, made, wanted) == [(name,) for name in wanted]
 
 
 async def test_every_history_is_swept(pool: Pool, sweep: Sweep, clock: Clock) -> None:
@@ -169,6 +180,36 @@ async def test_an_input_whose_payment_never_came_is_given_up(
     await database.process(pool, log.create(ONE))
     assert await database.rows(pool, "select status, version from payments") == [("CREATED", 1)]
     assert await outcomes(pool) == {ONE: "ignored", TWO: "rejected", quarantined: "parked"}
+
+
+async def test_an_input_whose_payment_is_here_is_never_given_up(pool: Pool) -> None:
+    """It waits for the proof of its object, and has its bytes until then."""
+    log = Log()
+    unproved = {**event_body(ONE, "succeeded", "evt_unproved"), "request": None}
+    early = log.event(ONE, unproved)
+    await database.process(pool, log.create(ONE), early)
+    assert await PostgresHistory(pool).give_up_parked(NOW + timedelta(days=1000), 100) == 0
+    await database.process(pool, log.result(ONE))
+    assert await database.rows(pool, "select status from payments") == [("SUCCEEDED",)]
+
+
+@pytest.mark.parametrize("retention_s", [DAY, RETENTION_S])
+async def test_what_waits_for_the_proof_of_its_object_is_never_deleted(
+    pool: Pool, clock: Clock, retention_s: float
+) -> None:
+    """However long the provider keeps the answer to the create back. Then it is applied."""
+    settings = WorkerSettings(history_retention_s=retention_s)
+    store, log = PostgresHistory(pool), Log()
+    loop = Retention(store, settings, WorkerMetrics(CollectorRegistry()), clock)
+    unproved = {**event_body(ONE, "succeeded", "evt_unproved"), "request": None}
+    await database.process(pool, log.create(ONE), log.event(ONE, unproved))
+    clock.forward(QUARTER_IS_OLD + 1)
+    for _ in range(2):
+        await loop.sweep()
+    assert await database.rows(pool, "select event_id from inbox") == [("evt_unproved",)]
+    await database.process(pool, log.result(ONE))
+    assert await database.rows(pool, "select status from payments") == [("SUCCEEDED",)]
+    await store.make_partitions(NOW)
 
 
 async def outcomes(pool: Pool) -> dict[str, str]:

@@ -65,13 +65,13 @@ async def test_all_is_closed_when_a_loop_fails(
         senders[0]._producer.connect()
         return senders[0]
 
-    def clients() -> Mapping[str, ProviderClient]:
+    def clients(*_: object) -> Mapping[str, ProviderClient]:
         return {"stripe": client}
 
     async with nothing_left():
         with pytest.raises(LoopFailedError):
             await program._run(WorkerParts(Failing, sender, clients))
-    assert client.closed == 1
+    assert client.closed == 2, "the dispatcher's and the sweeps'"
     assert senders[0]._producer._instances.current is None
 
 

@@ -1,11 +1,15 @@
 """The simulator's faults and refusals, which the conformance kit relies on."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from datetime import UTC, datetime
+from typing import Any
 
 import httpx
 import pytest
 
+from providers.examplepay import client as module
+from providers.examplepay.client import ExamplePayApi
 from sandbox.examplepay_simulator.__main__ import main
 from schemas.settings import ExamplePaySettings
 from tests.conformance.kit.examplepay_adapter import API_KEY, ExamplePayAdapter
@@ -117,3 +121,54 @@ def test_the_program_needs_the_providers_settings(
         monkeypatch.delenv(f"PAYMENTS_{name}".upper(), raising=False)
     assert main() == 2
     assert "PAYMENTS_EXAMPLEPAY_API_BASE" in capsys.readouterr().err
+
+
+@pytest.fixture
+async def client(provider: ExamplePayAdapter) -> AsyncIterator[ExamplePayApi]:
+    """Our client of the simulator."""
+    client = provider.client()
+    yield client
+    await client.close()
+
+
+@pytest.mark.anyio
+async def test_parts_are_fetched_page_by_page(
+    api: httpx.Client, client: ExamplePayApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each comes once, and no page is empty."""
+    monkeypatch.setattr(module, "PAGE", 2)
+    paid = pay(api, "one").json()["id"]
+    for _ in range(4):
+        control(api, "refund", payment=paid, amount={"value": "1.00", "currency": "EUR"})
+    control(api, "charge_back", payment_id=paid)
+    since = datetime(2026, 1, 1, tzinfo=UTC)
+    for pages in (client.parts_of(paid), client.parts_since(since)):
+        found = [[event.webhook.event_id for event in page] async for page in pages]
+        assert [len(page) for page in found] == [2, 2, 1]
+        assert len({event_id for page in found for event_id in page}) == 5
+
+
+@pytest.mark.anyio
+async def test_a_part_that_cannot_be_read_stops_no_other(
+    api: httpx.Client, client: ExamplePayApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is kept as it came, and an unchanged one is the same event."""
+    paid = pay(api, "one").json()["id"]
+    for _ in range(2):
+        control(api, "refund", payment=paid, amount={"value": "1.00", "currency": "EUR"})
+    get = client._get
+
+    async def changed(path: str, kind: Any, **asked: Any) -> Any:
+        page = await get(path, kind, **asked)
+        if page.items:
+            page.items[0] = type(page.items[0])(b'{"id":"refund-x","changed_at":"yesterday"}')
+        return page
+
+    monkeypatch.setattr(client, "_get", changed)
+    first, second = [
+        [event.webhook.event_id for page in found for event in page]
+        for found in [[p async for p in client.parts_of(paid)] for _ in range(2)]
+    ]
+    assert first == second
+    assert first[0].startswith("unreadable.")
+    assert len(first) == 2

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from domain.facts.cancels import cause_of
 from domain.inputs import DisputeFact, PaymentFact, RefundFact, Unmodelled
 from domain.status import CancelCause, DisputeStatus, ProviderStatus, RefundStatus
 from ports.provider import MalformedWebhookError
@@ -14,7 +15,6 @@ from providers.examplepay.translate import (
     PAYMENT_STATUS,
     REFUND_REASON,
     REFUND_STATUS,
-    VOID_REASON,
 )
 from providers.examplepay.webhooks import read
 from schemas import identity
@@ -25,6 +25,7 @@ TRANSLATOR = ExamplePayAdapter.translator()
 AT = "2026-01-01T12:00:00.25Z"
 EUR = {"value": "12.34", "currency": "EUR"}
 PAYMENT_ID = identity.payment_id("shop", "order-1")
+ANOTHER_ID = identity.payment_id("shop", "order-2")
 REFUND_ID = identity.refund_id(PAYMENT_ID, "refund-1")
 
 
@@ -129,17 +130,18 @@ def test_a_decline_belongs_to_the_last_attempt() -> None:
 
 
 @pytest.mark.parametrize(
-    ("reason", "cause"),
+    ("void_key", "cause"),
     [
-        (VOID_REASON[CancelCause.REQUESTED], CancelCause.REQUESTED),
-        (VOID_REASON[CancelCause.ATTEMPTS_EXHAUSTED], CancelCause.ATTEMPTS_EXHAUSTED),
-        ("too_old", CancelCause.PROVIDER),
+        (f"{PAYMENT_ID}:cancel:1", CancelCause.REQUESTED),
+        (f"{PAYMENT_ID}:cancel:exhausted", CancelCause.ATTEMPTS_EXHAUSTED),
+        ("another", CancelCause.PROVIDER),
         (None, CancelCause.PROVIDER),
     ],
 )
-def test_a_void_has_a_cause(reason: str | None, cause: CancelCause) -> None:
-    """Our own reasons are recognised; for any other the cause is the provider."""
-    assert fact_of(payment("voided", void_reason=reason)).cancel_cause is cause
+def test_a_void_has_the_cause_that_its_key_names(void_key: str | None, cause: CancelCause) -> None:
+    """The reason, which anybody can choose, makes no difference."""
+    voided = payment("voided", void_reason="tries_used_up", void_key=void_key)
+    assert cause_of(PAYMENT_ID, fact_of(voided)) is cause
 
 
 @pytest.mark.parametrize("reference", [None, "", "order 7", "ref_", f"{REFUND_ID}\n", PAYMENT_ID])
@@ -188,6 +190,20 @@ def test_withdrawn_money_is_positive_and_returned_money_negative() -> None:
         ("payment", {"id": "p-1", "reference": "order-7"}, "p-1", None),
         ("payment", {"id": "p-1", "reference": f"{PAYMENT_ID}\n"}, "p-1", None),
         ("payment", {"id": "p-1", "payment_reference": PAYMENT_ID}, "p-1", None),
+        ("payment", {"id": "p-1", "void_key": f"{PAYMENT_ID}:cancel:1"}, "p-1", PAYMENT_ID),
+        (
+            "payment",
+            {"id": "p-1", "reference": PAYMENT_ID, "void_key": f"{ANOTHER_ID}:cancel:1"},
+            "p-1",
+            ANOTHER_ID,
+        ),
+        (
+            "payment",
+            {"id": "p-1", "reference": PAYMENT_ID, "void_key": "order-7:cancel:1"},
+            "p-1",
+            PAYMENT_ID,
+        ),
+        ("payment", {"id": "p-1", "reference": PAYMENT_ID, "void_key": 7}, "p-1", PAYMENT_ID),
         (
             "refund",
             {"id": "r-1", "payment": "p-1", "payment_reference": PAYMENT_ID},
@@ -209,7 +225,7 @@ def test_withdrawn_money_is_positive_and_returned_money_negative() -> None:
 def test_an_event_is_routed_by_its_content(
     kind: str, subject: dict[str, Any], object_id: str | None, payment_id: str | None
 ) -> None:
-    """It is routed by our payment ID if present, else by the object; no event is refused."""
+    """It is routed by our call, our payment ID or the object, in this order; none is refused."""
     webhook = read(event(kind, subject))
     assert (webhook.object_id, webhook.payment_id) == (object_id, payment_id)
 

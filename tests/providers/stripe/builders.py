@@ -48,13 +48,11 @@ def translator() -> StripeTranslator:
 
 @asynccontextmanager
 async def api_of(
-    base_url: str, key: str = API_KEY, timeout_s: float = 20.0
+    base_url: str, key: str = API_KEY, timeout_s: float = 20.0, *, is_live: bool = False
 ) -> AsyncIterator[StripeApi]:
     """Yields our client of the API at this address."""
-    settings = StripeSettings(
-        stripe_api_base=base_url, stripe_api_key=SecretStr(key), stripe_timeout_s=timeout_s
-    )
-    api = StripeApi(settings)
+    settings = StripeSettings(stripe_api_key=SecretStr(key), stripe_timeout_s=timeout_s)
+    api = StripeApi(settings, base_url, is_live=is_live)
     try:
         yield api
     finally:
@@ -87,6 +85,7 @@ def intent(status: str = "succeeded", **changes: Any) -> dict[str, Any]:
         "object": "payment_intent",
         "status": status,
         "amount": 1000,
+        "amount_capturable": 1000 if status == "requires_capture" else 0,
         "amount_received": 1000 if status == "succeeded" else 0,
         "currency": "eur",
         "metadata": {"payment_id": PAYMENT},
@@ -127,6 +126,34 @@ def dispute(status: str = "needs_response", **changes: Any) -> dict[str, Any]:
     return {**whole, **changes}
 
 
+def movement(amount: int, currency: str = "eur", **changes: Any) -> dict[str, Any]:
+    """Returns a movement of disputed money on our balance."""
+    whole = {
+        "id": "txn_1",
+        "object": "balance_transaction",
+        "amount": amount,
+        "currency": currency,
+        "reporting_category": "dispute" if amount < 0 else "dispute_reversal",
+        "type": "adjustment",
+    }
+    return {**whole, **changes}
+
+
+def fraud_warning(**changes: Any) -> dict[str, Any]:
+    """Returns an early fraud warning about the payment intent."""
+    whole = {
+        "id": "issfr_1",
+        "object": "radar.early_fraud_warning",
+        "actionable": True,
+        "charge": "ch_1",
+        "created": CREATED,
+        "fraud_type": "made_with_stolen_card",
+        "livemode": False,
+        "payment_intent": INTENT,
+    }
+    return {**whole, **changes}
+
+
 def call(operation: str, object_id: str | None = INTENT, **changes: Any) -> ProviderCall:
     """Returns a provider call with exactly the fields that its operation needs."""
     own: dict[str, dict[str, Any]] = {
@@ -138,9 +165,9 @@ def call(operation: str, object_id: str | None = INTENT, **changes: Any) -> Prov
             "return_url": "https://shop.example/back",
         },
         "confirm": {"payment_method": "pm_card_visa", "return_url": "https://shop.example/back"},
-        "capture": {"amount": 600},
+        "capture": {"amount": 600, "currency": "EUR"},
         "cancel": {"cancel_cause": CancelCause.REQUESTED},
-        "refund": {"amount": 400, "refund_id": REFUND},
+        "refund": {"amount": 400, "currency": "EUR", "refund_id": REFUND},
     }
     name = {"create": "create", "refund": f"refund:{REFUND}"}.get(operation, f"{operation}:1")
     whole: dict[str, Any] = {

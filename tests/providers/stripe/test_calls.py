@@ -114,7 +114,8 @@ async def test_calls_that_the_status_forbids(
 ) -> None:
     """Already done is an acknowledgement, too much is a refusal, and too early is NotNow."""
     assert await acknowledged(api, call("capture", paid)) == paid
-    assert await acknowledged(api, call("cancel", paid)) == paid
+    refused = await api.call(call("cancel", paid), call("cancel", paid).key)
+    assert refused == Refused("already_captured", "The payment was captured before.")
     assert await acknowledged(api, call("confirm", paid)) == paid
     too_much = await api.call(call("refund", paid, amount=1001), "key-too-much")
     assert isinstance(too_much, Refused)

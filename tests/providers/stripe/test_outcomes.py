@@ -1,13 +1,25 @@
 """The outcome of each of Stripe's responses: a refusal only if the call can never take effect."""
 
-from typing import Any, get_args
+from typing import Any, Final, get_args
 
 import pytest
 import stripe
 
 from domain.calls import ProviderCall
-from ports.provider import Acknowledged, CallOutcome, NotNow, Refused, Unknown
-from providers.stripe.outcomes import RETRY_AFTER_MAX_S, outcome_of_error, outcome_of_state
+from ports.provider import (
+    Acknowledged,
+    CallOutcome,
+    NotNow,
+    RateLimitedError,
+    Refused,
+    Unknown,
+)
+from providers.stripe.outcomes import (
+    RETRY_AFTER_MAX_S,
+    is_rate_limit,
+    outcome_of_error,
+    outcome_of_state,
+)
 from providers.stripe.translate import PAYMENT_STATUS
 from tests.providers.stripe.builders import INTENT, call, intent, stripe_error, unexpected_state
 
@@ -68,6 +80,7 @@ def test_a_refusal_always_has_a_code_and_a_message() -> None:
 
 REFUSED, UNEXPECTED = "refused", "refused: unexpected state"
 DONE, LATER, LOST = "done", "later", "refused: the authorization is lost"
+CAPTURED = "refused: captured before"
 #: The meaning of Stripe's refusal because of the payment intent's status.
 STATES: dict[str, dict[str, str]] = {
     "requires_payment_method": {"confirm": UNEXPECTED, "capture": LOST, "cancel": LATER},
@@ -75,7 +88,7 @@ STATES: dict[str, dict[str, str]] = {
     "requires_action": {"confirm": DONE, "capture": LATER, "cancel": LATER},
     "processing": {"confirm": DONE, "capture": LATER, "cancel": LATER},
     "requires_capture": {"confirm": DONE, "capture": LATER, "cancel": LATER},
-    "succeeded": {"confirm": DONE, "capture": DONE, "cancel": DONE},
+    "succeeded": {"confirm": DONE, "capture": DONE, "cancel": CAPTURED},
     "canceled": {"confirm": REFUSED, "capture": REFUSED, "cancel": DONE},
 }
 CELLS = [(operation, status) for status, row in STATES.items() for operation in row]
@@ -94,6 +107,9 @@ def _meaning(outcome: CallOutcome) -> str:
         case Refused("authorization_lost", message):
             assert message
             return LOST
+        case Refused("already_captured", message):
+            assert message
+            return CAPTURED
         case NotNow(reason):
             assert reason
             return LATER
@@ -118,7 +134,7 @@ def test_a_look_up_of_the_status_gives_the_same_outcome(operation: str, status: 
     found = outcome_of_state(call(operation), status, INTENT)
     meaning = STATES[status][operation]
     assert (None if found is None else _meaning(found)) == (
-        meaning if meaning in {DONE, REFUSED, LOST} else None
+        meaning if meaning in {DONE, REFUSED, LOST, CAPTURED} else None
     )
 
 
@@ -145,9 +161,10 @@ NO_INTENT = {
 NO_ADDRESS = {"type": "invalid_request_error", "message": "Unrecognized request URL"}
 
 #: Errors after which the call may have happened, or that an operator has to fix.
+OTHER_PARAMETERS = "the key was used with other parameters"
 UNKNOWN: dict[str, stripe.StripeError] = {
     "the key is in use now": stripe_error(409, IN_USE),
-    "the key was used with other parameters": stripe_error(400, MISMATCH),
+    OTHER_PARAMETERS: stripe_error(400, MISMATCH),
     "too many requests": stripe_error(429, {"type": "invalid_request_error"}),
     "too many requests, as a 400": stripe_error(400, {"code": "rate_limit"}),
     "an internal error": stripe_error(500, BROKEN),
@@ -166,11 +183,45 @@ UNKNOWN: dict[str, stripe.StripeError] = {
 @every_operation
 @pytest.mark.parametrize("case", UNKNOWN)
 def test_an_inconclusive_error_is_an_unknown_outcome(operation: str, case: str) -> None:
-    """It is neither a refusal nor a success, so the call is retried with the same key."""
+    """It is neither a refusal nor a success: it is retried, or looked up if the key is spoilt."""
     outcome = outcome_of_error(call(operation), UNKNOWN[case])
     assert isinstance(outcome, Unknown)
-    assert not outcome.repeats
+    assert outcome.repeats is (case == OTHER_PARAMETERS)
     assert outcome.retry_after_s is None
+    assert outcome.is_available is case.startswith("too many requests")
+
+
+ABOUT_RATE: Final = {
+    "by status": stripe_error(429, {"type": "invalid_request_error"}),
+    "by code": stripe_error(429, {"code": "rate_limit"}),
+    "by code, as a 400": stripe_error(400, {"code": "rate_limit"}),
+    **{
+        reason: stripe_error(429, {"code": "rate_limit"}, {"Stripe-Rate-Limited-Reason": reason})
+        for reason in ("global-rate", "endpoint-rate", "global-concurrency", "endpoint-concurrency")
+    },
+}
+ABOUT_OTHERS: Final = {
+    "another request has the object": stripe_error(429, {"code": "lock_timeout"}),
+    "the object was changed too often": stripe_error(
+        429, {"code": "rate_limit"}, {"stripe-rate-limited-reason": "resource-specific"}
+    ),
+    "a body that is no object": stripe_error(500, BROKEN),
+    **{case: error for case, error in UNKNOWN.items() if not case.startswith("too many")},
+}
+
+
+@pytest.mark.parametrize("case", ABOUT_RATE)
+def test_too_many_requests_are_known_by_status_and_code(case: str) -> None:
+    """Every reason that is about the account's rate, or about how much of it is under way."""
+    assert is_rate_limit(ABOUT_RATE[case])
+
+
+@pytest.mark.parametrize("case", ABOUT_OTHERS)
+def test_a_refusal_about_one_object_is_not_about_the_rate(case: str) -> None:
+    """A lock that another request holds stops no other payment's call."""
+    assert not is_rate_limit(ABOUT_OTHERS[case])
+    outcome = outcome_of_error(call("capture"), ABOUT_OTHERS[case])
+    assert isinstance(outcome, Unknown)
 
 
 def test_an_unknown_outcome_has_a_reason_for_operators() -> None:
@@ -230,12 +281,13 @@ def test_retry_after_is_respected(value: str, seconds: float | None, header: str
 
 
 def test_every_kind_of_outcome_occurs() -> None:
-    """Each of the port's four kinds is the outcome of some response."""
+    """Each of the port's five kinds is the outcome of some response, or of none."""
     create: ProviderCall = call("create")
     occurring = {
         type(outcome_of_error(create, UNKNOWN["no response"])),
         type(outcome_of_error(create, stripe_error(402, DECLINED))),
-        type(outcome_of_error(call("cancel"), unexpected_state("succeeded"))),
+        type(outcome_of_error(call("cancel"), unexpected_state("canceled"))),
         type(outcome_of_error(call("cancel"), unexpected_state("processing"))),
+        type(outcome_of_error(create, RateLimitedError("the budget is used up"))),
     }
     assert occurring == set(get_args(CallOutcome))

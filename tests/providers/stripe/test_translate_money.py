@@ -1,13 +1,16 @@
 """Translation of refunds and disputes: statuses, amounts and the direction of money."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
-from domain.inputs import DisputeFact, Movement, RefundFact
-from domain.status import DisputeStatus, RefundStatus
-from providers.stripe.translate import DISPUTE_STATUS, REFUND_STATUS, TRANSLATORS
+from domain.inputs import DisputeFact, FraudWarningFact, Movement, RefundFact, Unmodelled
+from domain.status import DisputeStatus, MovementKind, RefundStatus
+from ports.provider import MalformedWebhookError
+from providers.stripe.disputes import APPEALS, DISPUTE_STATUS
+from providers.stripe.refunds import REFUND_STATUS
+from providers.stripe.translate import TRANSLATORS
 from schemas import identity
 from tests.providers.stripe.builders import (
     CREATED,
@@ -15,13 +18,16 @@ from tests.providers.stripe.builders import (
     REFUND,
     dispute,
     event,
+    fraud_warning,
+    movement,
     refund,
     translator,
 )
 
 AT = datetime.fromtimestamp(CREATED, UTC)
-REFUND_EVENTS = [kind for kind in TRANSLATORS if "refund" in kind]
+REFUND_EVENTS = [kind for kind in TRANSLATORS if "refund" in kind and kind != "charge.refunded"]
 DISPUTE_EVENTS = [kind for kind in TRANSLATORS if "dispute" in kind]
+WARNING_EVENTS = [kind for kind in TRANSLATORS if "fraud_warning" in kind]
 
 
 def _refund(kind: str = "refund.updated", **changes: Any) -> RefundFact:
@@ -42,11 +48,13 @@ def test_every_type_of_event_that_affects_a_payment_is_translated() -> None:
         *("created", "requires_action", "processing", "amount_capturable_updated"),
         *("payment_failed", "succeeded", "canceled", "retrieved"),
     }
-    closing = {"created", "updated", "closed", "funds_withdrawn", "funds_reinstated"}
+    closing = {"created", "updated", "closed", "funds_withdrawn", "funds_reinstated", "retrieved"}
     assert set(TRANSLATORS) == {
         *(f"payment_intent.{what}" for what in intent),
         *("refund.created", "refund.updated", "refund.failed", "charge.refund.updated"),
+        *("charge.refunded", "refund.retrieved"),
         *(f"charge.dispute.{what}" for what in closing),
+        *(f"radar.early_fraud_warning.{what}" for what in ("created", "updated", "retrieved")),
     }
 
 
@@ -106,11 +114,57 @@ def test_a_dispute_event_reports_the_disputes_status(
     assert (fact.amount, fact.currency) == (1000, "EUR")
 
 
-def test_withdrawn_money_is_positive_and_returned_money_negative() -> None:
-    """Stripe reports the effect on our balance; the fact has the withdrawn amount."""
-    moves = [{"id": "txn_1", "amount": -1000}, {"id": "txn_2", "amount": 1000}]
-    fact = _dispute(status="won", balance_transactions=moves)
-    assert fact.movements == (Movement("txn_1", 1000), Movement("txn_2", -1000))
+@pytest.mark.parametrize(
+    ("amount", "category", "kind"),
+    [
+        (-1000, "dispute", MovementKind.WITHDRAWN),
+        (1000, "dispute_reversal", MovementKind.REINSTATED),
+        (12, "dispute", MovementKind.ADJUSTED),
+        (-12, "dispute_reversal", MovementKind.ADJUSTED),
+        (12, "other_adjustment", MovementKind.ADJUSTED),
+        (-12, "fee", MovementKind.ADJUSTED),
+    ],
+)
+def test_a_movement_is_what_stripe_reports_it_under(
+    amount: int, category: str, kind: MovementKind
+) -> None:
+    """Stripe reports the effect on our balance; the fact has what was taken from us."""
+    moved = movement(amount, "usd", reporting_category=category)
+    fact = _dispute(currency="jpy", amount=10_000, balance_transactions=[moved])
+    assert fact.movements == (Movement("txn_1", -amount, "USD", kind),)
+    assert (fact.currency, fact.amount) == ("JPY", 10_000)
+
+
+@pytest.mark.parametrize("absent", ["amount", "currency", "reporting_category"])
+def test_a_movement_without_its_amount_currency_or_category_is_malformed(absent: str) -> None:
+    """No default would be right: it is money."""
+    moved = movement(-1000, "usd")
+    del moved[absent]
+    with pytest.raises(MalformedWebhookError):
+        _dispute(balance_transactions=[moved])
+
+
+@pytest.mark.parametrize("status", ["needs_response", *sorted(APPEALS)])
+def test_an_appeal_and_its_deadline_are_reported(status: str) -> None:
+    """The deadline is the one for evidence."""
+    fact = _dispute(status=status, evidence_details={"due_by": CREATED + 60})
+    assert fact.appeal is status.startswith("appeal_")
+    assert fact.respond_by == AT + timedelta(seconds=60)
+    for details in ({"due_by": 0}, {"due_by": None}, {}, None):
+        assert _dispute(status=status, evidence_details=details).respond_by is None
+
+
+@pytest.mark.parametrize("kind", WARNING_EVENTS)
+@pytest.mark.parametrize("actionable", [True, False])
+def test_a_fraud_warning_names_the_payment_and_the_fraud(kind: str, *, actionable: bool) -> None:
+    """The warning's ID is derived from Stripe's; one without a payment intent is not ours."""
+    fact = translator().translate(event(kind, fraud_warning(actionable=actionable))).fact
+    assert isinstance(fact, FraudWarningFact)
+    assert (fact.event_id, fact.occurred_at, fact.object_id) == ("evt_1", AT, INTENT)
+    assert fact.warning_id == identity.provider_made_id("fw", "stripe", "issfr_1")
+    assert (fact.type, fact.actionable) == ("made_with_stolen_card", actionable)
+    none = translator().translate(event(kind, fraud_warning(payment_intent=None))).fact
+    assert isinstance(none, Unmodelled)
 
 
 @pytest.mark.parametrize("currency", ["jpy", "eur", "bhd"])

@@ -1,15 +1,16 @@
 """Translation of payment intents: status, failure and next action."""
 
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
 import pytest
 
+from domain.facts.cancels import cause_of
 from domain.facts.join import TERMINAL
 from domain.inputs import Failure, PaymentFact
 from domain.status import CancelCause, ProviderStatus
-from providers.stripe.translate import CANCELLATION_REASON, PAYMENT_STATUS, TRANSLATORS
-from tests.providers.stripe.builders import CREATED, INTENT, event, intent, translator
+from providers.stripe.translate import PAYMENT_STATUS, TRANSLATORS
+from tests.providers.stripe.builders import CREATED, INTENT, PAYMENT, event, intent, translator
 
 AT = datetime.fromtimestamp(CREATED, UTC)
 PAYMENT_EVENTS = [kind for kind in TRANSLATORS if kind.startswith("payment_intent.")]
@@ -34,7 +35,27 @@ def test_a_payment_event_reports_its_objects_status(
     assert (fact.event_id, fact.occurred_at, fact.object_id) == ("evt_1", AT, INTENT)
     assert (fact.status, fact.amount, fact.currency) == (word, 1000, "EUR")
     assert fact.captured == (1000 if word is ProviderStatus.SUCCEEDED else 0)
-    assert (fact.cancel_cause is not None) is (word is ProviderStatus.CANCELED)
+    assert fact.names_cause is (word in {ProviderStatus.CANCELED, ProviderStatus.SUCCEEDED})
+
+
+@pytest.mark.parametrize(
+    ("request_", "names_cause"),
+    [
+        ({"id": "req_1", "idempotency_key": None}, True),
+        ({"id": None, "idempotency_key": "somebody"}, True),
+        ({"id": None, "idempotency_key": None}, False),
+        ("req_1", False),
+        (None, False),
+    ],
+)
+def test_a_capture_has_a_cause_where_its_event_names_a_request(
+    request_: Any, *, names_cause: bool
+) -> None:
+    """Without one, Stripe did it by itself, for example later than our own call."""
+    about = intent("succeeded")
+    fact = translator().translate(event("payment_intent.succeeded", about, request=request_)).fact
+    assert isinstance(fact, PaymentFact)
+    assert fact.names_cause is names_cause
 
 
 @pytest.mark.parametrize("status", sorted(set(PAYMENT_STATUS) - {"succeeded"}))
@@ -119,27 +140,31 @@ def test_a_failure_always_has_a_code_and_a_message(
     assert fact.failure == Failure(*failure)
 
 
+_REQUEST: Final = {"id": "req_1", "idempotency_key": None}
+_EXHAUSTED: Final = CancelCause.ATTEMPTS_EXHAUSTED
+
+
 @pytest.mark.parametrize(
-    ("reason", "cause"),
+    ("request_", "cause"),
     [
-        ("abandoned", CancelCause.ATTEMPTS_EXHAUSTED),
-        ("requested_by_customer", CancelCause.REQUESTED),
-        ("automatic", CancelCause.PROVIDER),
-        ("fraudulent", CancelCause.PROVIDER),
-        ("a reason of next year", CancelCause.PROVIDER),
-        (None, CancelCause.PROVIDER),
+        ({**_REQUEST, "idempotency_key": f"{PAYMENT}:cancel:exhausted"}, _EXHAUSTED),
+        ({**_REQUEST, "idempotency_key": f"{PAYMENT}:cancel:exhausted.1"}, _EXHAUSTED),
+        ({**_REQUEST, "idempotency_key": f"{PAYMENT}:cancel:1"}, CancelCause.REQUESTED),
+        ({**_REQUEST, "idempotency_key": "somebody-elses"}, CancelCause.PROVIDER),
+        (_REQUEST, CancelCause.PROVIDER),
+        ({"id": None, "idempotency_key": None}, CancelCause.PROVIDER),
+        (None, None),
     ],
 )
-def test_a_cancellation_has_a_cause(reason: str | None, cause: CancelCause) -> None:
-    """Our own reasons are recognised; for any other the cause is the provider."""
-    fact = _payment("payment_intent.canceled", status="canceled", cancellation_reason=reason)
-    assert fact.cancel_cause is cause
-
-
-def test_our_cancellation_reasons_differ() -> None:
-    """The reason decides between FAILED and CANCELED."""
-    assert len(set(CANCELLATION_REASON.values())) == len(CANCELLATION_REASON)
-    assert set(CANCELLATION_REASON) == set(CancelCause) - {CancelCause.PROVIDER}
+@pytest.mark.parametrize("reason", ["abandoned", "requested_by_customer", "expired", None])
+def test_a_cancellation_has_the_cause_that_its_key_names(
+    request_: dict[str, Any] | None, cause: CancelCause | None, reason: str | None
+) -> None:
+    """A reason, which anybody can choose, makes no difference. Without a request none is known."""
+    about = intent(status="canceled", cancellation_reason=reason)
+    fact = translator().translate(event("payment_intent.canceled", about, request=request_)).fact
+    assert isinstance(fact, PaymentFact)
+    assert cause_of(PAYMENT, fact) is cause
 
 
 def test_an_event_has_the_key_of_its_call() -> None:

@@ -9,14 +9,17 @@ from stripe.params import WebhookEndpointCreateParams
 
 from domain.inputs import Unmodelled
 from domain.status import DisputeStatus, ProviderStatus, RefundStatus
-from providers.stripe.translate import DISPUTE_STATUS, PAYMENT_STATUS, REFUND_STATUS, TRANSLATORS
+from providers.stripe.disputes import DISPUTE_STATUS
+from providers.stripe.refunds import REFUND_STATUS
+from providers.stripe.translate import OWN_TYPES, PAYMENT_STATUS, TRANSLATORS
 from tests.providers.stripe.builders import dispute, event, intent, refund, translator
 
 
-def test_every_event_with_an_effect_is_about_one_of_three_objects() -> None:
-    """The object is a payment intent, a refund or a dispute; each has its own tests."""
+def test_every_event_with_an_effect_is_about_one_of_four_objects() -> None:
+    """A payment intent, a refund, a dispute or a fraud warning; each has its own tests."""
+    words = ("payment_intent.", "refund", "dispute", "early_fraud_warning")
     for kind in TRANSLATORS:
-        about = [word for word in ("payment_intent.", "refund", "dispute") if word in kind]
+        about = [word for word in words if word in kind]
         assert len(about) == 1, kind
 
 
@@ -30,9 +33,9 @@ def test_every_published_status_is_translated() -> None:
 
 
 def test_every_event_in_the_table_is_one_that_stripe_sends() -> None:
-    """A misspelt type would never match. Only the look-up's result has a type of our own."""
+    """A misspelt type would never match. What we fetch ourselves has types of our own."""
     sent = _published(WebhookEndpointCreateParams, "enabled_events")
-    assert set(TRANSLATORS) - sent == {"payment_intent.retrieved"}
+    assert set(TRANSLATORS) - sent == OWN_TYPES
 
 
 def _published(kind: type, name: str) -> set[str]:
@@ -66,7 +69,7 @@ def test_an_unknown_status_changes_nothing(kind: str, about: dict[str, Any]) -> 
 
 
 @pytest.mark.parametrize(
-    "kind", ["charge.refunded", "charge.failed", "payment_intent.created.v2", "customer.created"]
+    "kind", ["charge.captured", "charge.failed", "payment_intent.created.v2", "customer.created"]
 )
 def test_a_type_that_is_not_in_the_table_changes_nothing(kind: str) -> None:
     """It is no error, and its object is not checked."""

@@ -8,7 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from domain.call_key import CallKey
 from ports.provider import MalformedWebhookError, SignatureError, Translated, Webhook
+from providers.stripe.webhooks import read
+from schemas import identity
 from tests.providers.stripe.builders import (
     INTENT,
     OLD_SECRET,
@@ -29,6 +32,17 @@ unhurried = settings(deadline=None)
 
 BODY = event("payment_intent.succeeded")
 WEBHOOK = Webhook("evt_1", INTENT, PAYMENT)
+ANOTHER = identity.payment_id("shop", "order-2")
+KEYS = (
+    CallKey.create(ANOTHER),
+    CallKey.capture(ANOTHER, 1),
+    CallKey.refund(ANOTHER, identity.refund_id(ANOTHER, "refund-1")),
+)
+
+
+def caused(key: str) -> dict[str, str]:
+    """Returns an event's ``request``: the call with this idempotency key."""
+    return {"id": "req_1", "idempotency_key": key}
 
 
 def test_a_webhook_signed_with_our_secret_is_read() -> None:
@@ -208,6 +222,23 @@ def test_any_stripe_object_is_routed_by_its_content(case: str) -> None:
     webhook = reader().verify(body, signed(body))
     assert (webhook.object_id, webhook.payment_id) == (object_id, payment_id)
     assert webhook.event_id == "evt_1"
+
+
+@pytest.mark.parametrize("request_", [None, "req_1", {"id": "req_1"}, caused("order-7:create")])
+def test_an_event_that_no_call_of_ours_caused_is_routed_by_its_metadata(request_: Any) -> None:
+    """Before 2017-05-25 it names no key, and others have keys of their own."""
+    body = event("payment_intent.succeeded", intent(), request=request_)
+    assert read(body).payment_id == PAYMENT
+
+
+@pytest.mark.parametrize("key", KEYS)
+@pytest.mark.parametrize("about", [intent(), intent(metadata={}), refund()])
+def test_an_event_that_our_call_caused_is_routed_by_its_key(
+    key: CallKey, about: dict[str, Any]
+) -> None:
+    """The key is the call's own; anybody can write another payment's ID on the object."""
+    webhook = read(event("some.event", about, request=caused(str(key))))
+    assert (webhook.object_id, webhook.payment_id) == (INTENT, ANOTHER)
 
 
 _JSON = st.recursive(

@@ -80,7 +80,7 @@ PAYMENT_ROWS: Final[Mapping[str, Row]] = {
     ),
     "payment_intent.canceled, as we asked after the last attempt": Row(
         first=(CREATED, FAILED),
-        report=intent("canceled", 3, "canceled", cancellation_reason="abandoned"),
+        report=intent("canceled", 3, "canceled", call="cancel:exhausted"),
         effect=Effect(
             reason="canceled", status="FAILED", came_from="PROCESSING",
             failure="insufficient_funds", calls=("cancel",),

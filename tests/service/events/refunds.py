@@ -3,7 +3,13 @@
 from collections.abc import Mapping
 from typing import Final
 
-from tests.service.events.reports import REFUND_DONE, REFUND_PENDING, SUCCEEDED, refund
+from tests.service.events.reports import (
+    REFUND_DONE,
+    REFUND_PENDING,
+    SUCCEEDED,
+    refund,
+    refunded_in_all,
+)
 from tests.service.events.rows import PAID, Effect, Row, refunded
 
 REFUND_ROWS: Final[Mapping[str, Row]] = {
@@ -17,6 +23,14 @@ REFUND_ROWS: Final[Mapping[str, Row]] = {
     "refund.updated": Row(
         first=(SUCCEEDED, REFUND_PENDING),
         report=REFUND_DONE,
+        effect=Effect(
+            reason="SUCCEEDED", status="SUCCEEDED", amounts={**PAID, "refunded": 400},
+            refunds=(refunded("SUCCEEDED"),),
+        ),
+    ),
+    "refund.retrieved": Row(
+        first=(SUCCEEDED, REFUND_PENDING),
+        report=refund("refund.retrieved", 11, "succeeded"),
         effect=Effect(
             reason="SUCCEEDED", status="SUCCEEDED", amounts={**PAID, "refunded": 400},
             refunds=(refunded("SUCCEEDED"),),
@@ -53,6 +67,25 @@ REFUND_ROWS: Final[Mapping[str, Row]] = {
             reason="SUCCEEDED", status="SUCCEEDED", visible=False,
             amounts={**PAID, "refunded": 400},
             refunds=(refunded("SUCCEEDED"),),
+        ),
+    ),
+    "charge.refunded, before refunds had events": Row(
+        first=(SUCCEEDED,),
+        report=refunded_in_all("2022-11-15"),
+        effect=Effect(
+            reason="4.00 EUR were given back", status="SUCCEEDED",
+            amounts={**PAID, "refunded": 400},
+            refunds=(refunded("SUCCEEDED"),),
+        ),
+    ),
+    "charge.refunded, before refunds had events, with the key of our own refund": Row(
+        first=(SUCCEEDED,),
+        requests_refund=True,
+        report=refunded_in_all("2020-08-27"),
+        effect=Effect(
+            reason="4.00 EUR were given back", status="SUCCEEDED",
+            amounts={**PAID, "refunded": 400},
+            refunds=(refunded("SUCCEEDED"),), calls=("refund",),
         ),
     ),
 }  # fmt: skip

@@ -6,6 +6,8 @@ from typing import Any, Final
 
 from tests.service.events.webhooks import AMOUNT, Json, Report
 
+#: The deadline in Stripe's example of a dispute.
+DUE_BY: Final = "2024-08-14T23:59:59Z"
 PAID: Final = {"authorized": AMOUNT, "captured": AMOUNT}
 
 
@@ -25,6 +27,7 @@ class Effect:
         failure: the failure's code.
         refunds: all refunds.
         disputes: all disputes.
+        fraud_warnings: all fraud warnings.
         calls: the provider calls other than the create.
     """
 
@@ -39,6 +42,7 @@ class Effect:
     failure: str | None = None
     refunds: tuple[Json, ...] = ()
     disputes: tuple[Json, ...] = ()
+    fraud_warnings: tuple[Json, ...] = ()
     calls: tuple[str, ...] = ()
 
 
@@ -75,5 +79,13 @@ def refunded(status: str, **more: Any) -> Json:
 
 def disputed(status: str, withdrawn: int = 0, reinstated: int = 0) -> Json:
     """The dispute as a client reads it."""
-    moved = {"funds_withdrawn": withdrawn, "funds_reinstated": reinstated}
-    return {"status": status, "amount": AMOUNT, "reason": "fraudulent", **moved}
+    moved = {"currency": "EUR", "withdrawn": withdrawn, "reinstated": reinstated, "adjusted": 0}
+    return {
+        "status": status,
+        "amount": AMOUNT,
+        "currency": "EUR",
+        "reason": "fraudulent",
+        "appeal": False,
+        "respond_by": DUE_BY if status.endswith("NEEDS_RESPONSE") else None,
+        "funds": [moved] if withdrawn or reinstated else [],
+    }

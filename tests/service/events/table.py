@@ -24,7 +24,7 @@ UNMODELLED_ROWS: Final[Mapping[str, Row]] = {
             status="PROCESSING", visible=False,
         ),
     ),
-    "charge.refunded": Row(
+    "charge.refunded, which refund events repeat": Row(
         first=(SUCCEEDED,),
         report=Report(
             "charge.refunded", "charge", 12, ours=True,
@@ -32,7 +32,7 @@ UNMODELLED_ROWS: Final[Mapping[str, Row]] = {
         ),
         effect=Effect(
             outcome="ignored",
-            reason="charge.refunded: this type of event has no effect",
+            reason="charge.refunded: in this API version, other events report what it says",
             status="SUCCEEDED", visible=False, amounts=PAID,
         ),
     ),

@@ -25,12 +25,14 @@ PREFIXES: Final[Mapping[str, str]] = {
     "refund": "re",
     "dispute": "dp",
     "payout": "po",
+    "radar.early_fraud_warning": "issfr",
 }
 #: The fields in which an object names the payment's other objects.
 NAMES: Final[Mapping[str, tuple[str, ...]]] = {
     "charge": ("payment_intent", "payment_method"),
     "refund": ("payment_intent", "charge"),
     "dispute": ("payment_intent", "charge"),
+    "radar.early_fraud_warning": ("payment_intent", "charge"),
 }
 #: Fields of the examples that a plain card payment does not have.
 ABSENT: Final[Mapping[str, tuple[str, ...]]] = {
@@ -53,6 +55,8 @@ class Report:
         ours: whether the object carries our IDs, which identify the payment.
         moved: a dispute's movements of money so far, in minor units; negative ones took money.
         fields: the differences from the shape.
+        call: of a payment intent, the call of ours that caused it; empty if none did.
+        version: the endpoint's API version, if it is not the newest.
     """
 
     type: str
@@ -61,6 +65,8 @@ class Report:
     ours: bool
     moved: tuple[int, ...] = ()
     fields: Mapping[str, Any] = field(default_factory=dict)
+    call: str = "create"
+    version: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +88,8 @@ class Subject:
 
     def call_key(self, report: Report) -> str | None:
         """The key of our call that made the refund; None for all other reports."""
-        is_our_call = report.ours and report.about == "refund" and self.refund_id is not None
+        is_about_refund = report.about in {"refund", "charge"}
+        is_our_call = report.ours and is_about_refund and self.refund_id is not None
         return str(CallKey.refund(self.payment_id, self.refund_id or "")) if is_our_call else None
 
     def metadata(self, kind: str) -> Json:
@@ -103,13 +110,14 @@ def event(subject: Subject, report: Report) -> Json:
     at = subject.began + 60 * report.minute
     key = subject.call_key(report)
     if report.about == "payment_intent" and report.type != "payment_intent.retrieved":
-        key = str(CallKey.create(subject.payment_id))
+        key = f"{subject.payment_id}:{report.call}" if report.call else None
     return whole | {
         "id": subject.event_id(report),
         "type": report.type,
         "created": at,
         "data": {"object": about(subject, report, at)},
         "request": {"id": "req_1", "idempotency_key": key},
+        **({"api_version": report.version} if report.version else {}),
     }
 
 
@@ -117,8 +125,10 @@ def about(subject: Subject, report: Report, at: int) -> Json:
     """The event's object as it was at that time, in seconds since the Unix epoch."""
     whole: Json = json.loads(shape(report.about))
     whole |= dict.fromkeys(ABSENT.get(report.about, ()))
-    whole |= {"amount": AMOUNT, "currency": CURRENCY, "created": subject.began}
-    whole |= {"metadata": subject.metadata(report.about) if report.ours else {}}
+    metadata = subject.metadata(report.about) if report.ours else {}
+    common = {"amount": AMOUNT, "currency": CURRENCY, "metadata": metadata}
+    whole |= {name: value for name, value in common.items() if name in whole}
+    whole |= {"created": subject.began}
     whole |= {"id": subject.object_id(report.about)}
     whole |= {kind: subject.object_id(kind) for kind in NAMES.get(report.about, ())}
     if "client_secret" in whole:

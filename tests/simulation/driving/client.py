@@ -38,7 +38,7 @@ TENANT: Final = "shop"
 RETRY_S: Final = (0.2, 3600.0)
 _INVALID_COMMANDS: Final[tuple[tuple[str, Mapping[str, Any]], ...]] = (
     ("confirm", {"payment_method": "pm_card_visa"}),
-    ("capture", {}),
+    ("capture", {"amount": "all"}),
     ("capture", {"amount": 99_999_999}),
     ("refunds", {"amount": 99_999_999}),
 )

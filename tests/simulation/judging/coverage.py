@@ -7,6 +7,8 @@ from typing import Final
 from domain.status import Outcome, Status
 from domain.transitions import TRANSITIONS
 from tests.simulation.faults import FAULTS
+from tests.simulation.outside.journal import OF_ACCOUNTS, OF_ENDPOINTS
+from tests.simulation.outside.strangers import STRANGERS
 from tests.simulation.points import POINTS
 
 #: At this provider an event with the key of our create never reports a cancelled object. Another
@@ -44,5 +46,11 @@ class Coverage:
         yield "quarantine released", self.met["quarantine released"]
         for fault in FAULTS:
             yield f"fault {fault.name}", self.met[fault.name]
+        for version in OF_ENDPOINTS:
+            yield f"webhook in {version}", self.met[f"webhook in {version}"]
+        for version in OF_ACCOUNTS:
+            yield f"list in {version}", self.met[f"list in {version}"]
+        for kind in STRANGERS:
+            yield f"stranger's {kind}", self.met[f"stranger's {kind}"]
         for point in POINTS:
             yield f"crash at {point}", self.crashed_at[point]

@@ -49,6 +49,21 @@ def disputed(*names: str) -> Condition:
     return lambda p: any(d["status"] in names for d in p["disputes"])
 
 
+def appealed(*names: str) -> Condition:
+    """A decision on a dispute is appealed, in one of these statuses."""
+    return lambda p: any(d["appeal"] and d["status"] in names for d in p["disputes"])
+
+
+def warned_about(p: Json) -> bool:
+    """A bank warns of fraud, and a refund may still help."""
+    return any(w["actionable"] for w in p["fraud_warnings"])
+
+
+def given_up(p: Json) -> bool:
+    """The last attempt has failed, and the provider is asked to cancel."""
+    return p["status"] == "PROCESSING" and p["failure"] is not None
+
+
 def reversed_refund(p: Json) -> bool:
     """A refund failed after it had succeeded."""
     return any(r["reversed"] for r in p["refunds"])
@@ -62,7 +77,8 @@ NEW_METHOD, REDIRECT = awaiting("new_payment_method"), awaiting("redirect")
 RETRY: Final = Rule(NEW_METHOD, "confirm", {"payment_method": VISA}, times=6)
 RETRY_DECLINED: Final = Rule(NEW_METHOD, "confirm", {"payment_method": DECLINED}, times=6)
 PASS: Final = Rule(REDIRECT, "customer passes", times=6)
-CAPTURE: Final = Rule(AUTHORIZED, "capture", times=4)
+ALL: Final = {"amount": "all"}
+CAPTURE: Final = Rule(AUTHORIZED, "capture", ALL, times=4)
 
 KINDS: Final[Mapping[str, Kind]] = {
     "succeeds": Kind({"payment_method": VISA}),
@@ -70,7 +86,25 @@ KINDS: Final[Mapping[str, Kind]] = {
     "is refused": Kind({"payment_method": "pm_there_is_no_such"}),
     "is declined twice": Kind({"payment_method": DECLINED, "max_attempts": 2}, (RETRY_DECLINED,)),
     "is declined, then succeeds": Kind({"payment_method": DECLINED, "max_attempts": 3}, (RETRY,)),
+    "is declined for good, and another card needs its customer": Kind(
+        {"payment_method": DECLINED},
+        (
+            Rule(given_up, "another card is tried elsewhere"),
+            Rule(REDIRECT, "customer passes", after_s=ANOTHER_SECOND),
+        ),
+    ),
+    "is declined for good, and another card is authorized": Kind(
+        {"payment_method": DECLINED, "capture_method": "manual"},
+        (
+            Rule(given_up, "another card is tried elsewhere"),
+            Rule(AUTHORIZED, "capture", ALL, after_s=ANOTHER_SECOND),
+        ),
+    ),
     "needs its customer": Kind({"payment_method": AUTHENTICATION, **BACK}, (PASS,)),
+    "needs its customer, in the provider's SDK": Kind(
+        {"payment_method": AUTHENTICATION},
+        (Rule(awaiting("provider_sdk"), "customer passes", times=6),),
+    ),
     "needs its customer, and time": Kind(
         {"payment_method": AUTHENTICATION, **BACK},
         (
@@ -95,12 +129,36 @@ KINDS: Final[Mapping[str, Kind]] = {
         {"payment_method": DECLINED, "max_attempts": 2}, (), (5.0, 20.0)
     ),
     "is captured": Kind({"payment_method": VISA, "capture_method": "manual"}, (CAPTURE,)),
+    "is captured after more was authorized elsewhere": Kind(
+        {"payment_method": VISA, "capture_method": "manual"},
+        (
+            Rule(AUTHORIZED, "more is authorized elsewhere", times=2),
+            Rule(AUTHORIZED, "capture", ALL, times=4, after_s=ANOTHER_SECOND),
+            Rule(SUCCEEDED, "refunds", ALL),
+        ),
+    ),
+    "is captured elsewhere, and more than is authorized": Kind(
+        {"payment_method": VISA, "capture_method": "manual"},
+        (
+            Rule(AUTHORIZED, "more is captured elsewhere"),
+            Rule(SUCCEEDED, "refunds", ALL),
+        ),
+    ),
+    "is captured in part elsewhere, and refunded here and there": Kind(
+        {"payment_method": VISA, "capture_method": "manual"},
+        (
+            Rule(AUTHORIZED, "a part is captured elsewhere"),
+            Rule(SUCCEEDED, "refunded in the dashboard"),
+            Rule(SUCCEEDED, "refunds", share=0.1),
+            Rule(refunded(0.5), "refunded in the dashboard"),
+        ),
+    ),
     "is captured in part": Kind(
         {"payment_method": VISA, "capture_method": "manual"},
         (
             Rule(AUTHORIZED, "capture", share=0.6, times=4),
             Rule(SUCCEEDED, "refunds", share=0.2),
-            Rule(refunded(0.3), "refunds"),
+            Rule(refunded(0.3), "refunds", ALL),
         ),
     ),
     "is captured after its customer acted": Kind(
@@ -122,7 +180,7 @@ KINDS: Final[Mapping[str, Kind]] = {
         {"payment_method": VISA, "capture_method": "manual"},
         (
             Rule(AUTHORIZED, "bank lets the authorization expire", times=3),
-            Rule(AUTHORIZED, "capture", times=1),
+            Rule(AUTHORIZED, "capture", ALL, times=1),
         ),
     ),
     "loses its authorization": Kind(
@@ -130,7 +188,7 @@ KINDS: Final[Mapping[str, Kind]] = {
         (
             Rule(attempts(1, AUTHORIZED), TAKEN_BACK, times=3, after_s=ANOTHER_SECOND),
             RETRY,
-            Rule(attempts(2, AUTHORIZED), "capture", times=4),
+            Rule(attempts(2, AUTHORIZED), "capture", ALL, times=4),
         ),
     ),
     "loses its only authorization": Kind(
@@ -141,7 +199,7 @@ KINDS: Final[Mapping[str, Kind]] = {
         {"payment_method": VISA, "capture_method": "manual"},
         (
             Rule(AUTHORIZED, TAKEN_BACK, times=3, after_s=ANOTHER_SECOND),
-            Rule(AUTHORIZED, "capture", after_s=ANOTHER_SECOND),
+            Rule(AUTHORIZED, "capture", ALL, after_s=ANOTHER_SECOND),
         ),
     ),
     "is refunded": Kind(
@@ -149,7 +207,7 @@ KINDS: Final[Mapping[str, Kind]] = {
         (
             Rule(SUCCEEDED, "refunds", share=0.3),
             Rule(SUCCEEDED, "refunds", share=0.3),
-            Rule(refunded(0.5), "refunds"),
+            Rule(refunded(0.5), "refunds", ALL),
         ),
     ),
     "is refunded too much": Kind(
@@ -162,7 +220,7 @@ KINDS: Final[Mapping[str, Kind]] = {
     ),
     "is refunded in vain": Kind(
         {"payment_method": "pm_card_refundFail"},
-        (Rule(SUCCEEDED, "refunds"), Rule(reversed_refund, "refunds", share=0.5)),
+        (Rule(SUCCEEDED, "refunds", ALL), Rule(reversed_refund, "refunds", share=0.5)),
     ),
     "is refunded slowly": Kind(
         {"payment_method": "pm_card_pendingRefund"}, (Rule(SUCCEEDED, "refunds", share=0.5),)
@@ -186,11 +244,42 @@ KINDS: Final[Mapping[str, Kind]] = {
             Rule(disputed("NEEDS_RESPONSE"), "refunds", share=0.5),
         ),
     ),
+    "is disputed, and appealed": Kind(
+        {"payment_method": "pm_card_createDispute"},
+        (
+            Rule(disputed("NEEDS_RESPONSE"), "dispute is lost", after_s=ANOTHER_SECOND),
+            Rule(disputed("LOST"), "dispute can be appealed", after_s=ANOTHER_SECOND),
+            Rule(appealed("NEEDS_RESPONSE"), "dispute is appealed", after_s=ANOTHER_SECOND),
+            Rule(appealed("UNDER_REVIEW"), "dispute is won", after_s=ANOTHER_SECOND),
+        ),
+    ),
+    "is inquired after, then charged back": Kind(
+        {"payment_method": "pm_card_createDisputeInquiry"},
+        (
+            Rule(disputed("WARNING_NEEDS_RESPONSE"), "inquiry is closed"),
+            Rule(disputed("WARNING_CLOSED"), "inquiry becomes a chargeback"),
+            Rule(disputed("NEEDS_RESPONSE"), "refunds", share=0.5),
+        ),
+    ),
+    "is disputed abroad": Kind(
+        {"payment_method": VISA},
+        (
+            Rule(SUCCEEDED, "disputed abroad"),
+            Rule(disputed("NEEDS_RESPONSE"), "exchange rate is corrected"),
+            Rule(disputed("NEEDS_RESPONSE"), "refunds", share=0.2),
+            Rule(disputed("NEEDS_RESPONSE"), "dispute is won", after_s=ANOTHER_SECOND),
+            Rule(disputed("WON"), "refunds", share=0.2),
+        ),
+    ),
+    "is warned about, and refunded": Kind(
+        {"payment_method": VISA},
+        (Rule(SUCCEEDED, "bank warns of fraud"), Rule(warned_about, "refunds", ALL)),
+    ),
     "is canceled in the dashboard": Kind(
         {"payment_method": VISA, "capture_method": "manual"},
         (
             Rule(status("CREATED", "AUTHORIZED"), "canceled in the dashboard", times=9),
-            Rule(AUTHORIZED, "capture"),
+            Rule(AUTHORIZED, "capture", ALL),
         ),
     ),
     "is canceled in the dashboard before we know of it": Kind(

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 import stripe
 from pydantic import SecretStr
 
+from providers.stripe.translate import LISTED_TYPES
 from sandbox.stripe_simulator.api.expand import expand
 from sandbox.stripe_simulator.api.forms import decode_form
 from sandbox.stripe_simulator.api.idempotency import IdempotencyKeys, StoredResponse, Use
@@ -16,7 +17,7 @@ from sandbox.stripe_simulator.api.operations import OPERATIONS, Operation
 from sandbox.stripe_simulator.chance import Chance as Derived
 from sandbox.stripe_simulator.clock import Clock
 from sandbox.stripe_simulator.errors import ApiError, RateLimitError, ServerError
-from sandbox.stripe_simulator.events import Cause, Journal
+from sandbox.stripe_simulator.events import Cause
 from sandbox.stripe_simulator.faults import Faults, FaultSwitch
 from sandbox.stripe_simulator.params import Params
 from sandbox.stripe_simulator.settings import SimulatorSettings
@@ -26,17 +27,15 @@ from sandbox.stripe_simulator.timers import Timers
 from sandbox.stripe_simulator.world import Call, World
 from tests.simulation.clock import SkewedClock
 from tests.simulation.faults import Chance
+from tests.simulation.outside.journal import (
+    RenderingJournal,
+    lateness_of,
+    lost_parts_of,
+    versions_of,
+)
 from tests.simulation.trace import Trace
 
 _SETTINGS: Final = SimulatorSettings(api_key=SecretStr("sk_test_simulation"))
-CREATION: Final = "payment_intent.created"
-EVENTS_OF_CREATION: Final = frozenset(
-    {
-        CREATION,
-        "payment_intent.amount_capturable_updated",
-        "payment_intent.succeeded",
-    }
-)
 _BROKEN: Final = "An unknown error occurred."
 _ROUTES: Final = {(o.method, tuple(o.path.split("/"))): o for o in OPERATIONS}
 
@@ -70,44 +69,6 @@ class Happened:
     call: str | None
 
 
-class _Journal(Journal):
-    """Drops some events of payment intents, so only the object shows the change.
-
-    Events of a confirm are kept: a finished attempt leaves the object unchanged, so without the
-    event nothing would show it, and it might be repeated. The event of a creation is listed late
-    instead, after the faults: without it nothing would ever prove whose object it is.
-    """
-
-    def __init__(self, store: Store, clock: Clock, derived: Derived, chance: Chance) -> None:
-        super().__init__(store, clock, derived, FaultSwitch(Faults()))
-        self._lost = chance
-        #: IDs of payments without events of their creation.
-        self.suppressed: Final[set[str]] = set()
-
-    def record(
-        self, event_type: str, body: JsonObject, cause: Cause, before: JsonObject | None = None
-    ) -> None:
-        of_confirm = ":confirm:" in (cause.idempotency_key or "")
-        can_be_lost = event_type.startswith("payment_intent.") and not of_confirm
-        is_unheard = (
-            body.get("metadata", {}).get("payment_id") in self.suppressed
-            and event_type in EVENTS_OF_CREATION
-            and not self._lost.is_healed
-        )
-        is_lost = is_unheard or (can_be_lost and self._lost.happens("not_generated"))
-        if is_lost and event_type != CREATION:
-            return
-        super().record(event_type, body, cause, before)
-        if is_lost:  # a list starts at a time, and so without this one
-            self._store.run(
-                "update events set created = -created where seq = (select max(seq) from events)", ()
-            )
-
-    def list_late(self) -> None:
-        """Lists the events of creations that were not listed yet. No webhook delivers them."""
-        self._store.run("update events set created = -created where created < 0", ())
-
-
 class Provider:
     """One Stripe account. ``deliver`` is called with every event after its cause is committed."""
 
@@ -122,7 +83,10 @@ class Provider:
         store, derived = Store(None), Derived(str(seed))
         clock = Clock(wall=self.clock.seconds)
         settings = _SETTINGS.model_copy(update={"settlement_delay_s": chance.between(0.5, 8.0)})
-        self._journal = journal = _Journal(store, clock, derived, chance)
+        self.versions: Final = versions_of(seed)
+        self._journal = journal = RenderingJournal(
+            store, clock, derived, chance, self.versions, lateness_of(seed), lost_parts_of(seed)
+        )
         self.world: Final = World(settings, store, clock, derived, FaultSwitch(Faults()), journal)
         self._keys = IdempotencyKeys(store, clock, settings.idempotency_key_age_s)
         self._timers = Timers(self.world, lambda _: None)
@@ -145,12 +109,15 @@ class Provider:
         with self.world.store.transaction():
             self._journal.list_late()
 
-    def newest_event(self) -> str | None:
-        """The ID of the newest listed event."""
-        row = self.world.store.row(
-            "select id from events where created > 0 order by seq desc limit 1"
+    def listed_events(self) -> set[str]:
+        """The IDs of the events that the list has in time, of the types that are asked for.
+
+        What it has only after the faults is nowhere else, and is found by looking its call up.
+        """
+        rows = self.world.store.rows(
+            "select id, type from events where listed_from > 0 and listed_in is not null"
         )
-        return None if row is None else str(row[0])
+        return {str(event_id) for event_id, event_type in rows if event_type in LISTED_TYPES}
 
     async def exchange(
         self, method: str, url: str, headers: Mapping[str, str], body: str | None
@@ -230,15 +197,14 @@ class Provider:
         self._acts += 1
         try:
             with self.world.store.transaction():
-                what(self.world, Cause(f"act {self._acts}"))
+                what(self.world, Cause(f"act {self._acts}", api_version=self.versions.account))
         finally:
             self._after_change()
 
     def _after_change(self) -> None:
         """Delivers new events, and sets a timer for the next scheduled change."""
         rows = self.world.store.rows(
-            "select seq, id, type, body, json_extract(body, '$.request.idempotency_key')"
-            " from events where seq > ? and created > 0 order by seq",
+            "select seq, id, type, body, idempotency_key from webhooks where seq > ? order by seq",
             (self._delivered_seq,),
         )
         for seq, event_id, kind, body, call in rows:

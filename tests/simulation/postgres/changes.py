@@ -35,6 +35,7 @@ class Changes:
     order: Sequence[batch.InboxRow] = ()
     #: Former keys of rows whose key changes.
     renamed: list[str] = field(default_factory=list)
+    superseded: Sequence[str] = ()
     duplicates: Sequence[DecodedInput] = ()
     dead_letters: Sequence[DeadLetter] = ()
     misrouted: Sequence[UnroutedWebhook] = ()
@@ -94,9 +95,12 @@ class Changes:
             database.dead_letters.setdefault(letter.record.position, letter.error)
         for webhook in self.misrouted:
             database.unrouted.setdefault(webhook.event_id, (self.now, webhook))
-        for event_id in self.renamed:
+        for event_id in (*self.superseded, *self.renamed):
             del database.inbox[event_id]
         database.inbox.update(self.inbox)
+        for row in self.order:
+            if row.apart:
+                database.duplicates.pop(row.received.record.position, None)
         for received in self.duplicates:
             if refusal_id(received) not in database.inbox:
                 database.duplicates.setdefault(received.record.position, received)

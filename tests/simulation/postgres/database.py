@@ -7,9 +7,11 @@ from datetime import datetime
 from domain.status import Outcome, Status
 from domain.transitions import is_allowed, is_final
 from ports.batch import PublishableVersion
+from ports.provider import ListCursor
 from ports.records import DecodedInput, RecordOffset
-from ports.work_items import UnroutedWebhook
+from ports.work_items import Look, UnroutedWebhook
 from tests.simulation.postgres.locks import Locks
+from tests.simulation.process import Process
 
 
 class RowRefusedError(Exception):
@@ -110,6 +112,7 @@ class CallRow:
     key_first_used_at: datetime | None = None
     outcome: str | None = None
     error: str | None = None
+    sent: bytes | None = None
 
 
 @dataclass(slots=True)
@@ -131,9 +134,13 @@ class Database:
     unrouted: dict[str, tuple[datetime, UnroutedWebhook]] = field(default_factory=dict)
     #: By event ID of a webhook that matches no payment: the reason.
     ignored: dict[str, str] = field(default_factory=dict)
-    cursors: dict[str, str] = field(default_factory=dict)
+    cursors: dict[str, ListCursor] = field(default_factory=dict)
+    #: How often a list of parts was read to its end.
+    part_readings: int = 0
+    #: By payment ID, its provider, its object, and the last look at it.
+    looks: dict[str, tuple[str, str, Look]] = field(default_factory=dict)
     #: The holder of the reconciler's advisory lock.
-    leader: object = None
+    leader: Process | None = None
     #: The end of the outage, in the loop's time.
     out_until: float = 0.0
     #: By payment ID, the first version whose rows are rejected until the fault is removed.

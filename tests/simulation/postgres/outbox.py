@@ -4,10 +4,20 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
+from domain.payment import Payment
 from domain.status import Status
 from domain.transitions import is_final
-from ports.work_items import ClaimedCall, IgnoredWebhook, UnroutedWebhook
-from postgres.documents import decode_call
+from ports.provider import ListCursor
+from ports.work_items import (
+    ClaimedCall,
+    DuePayment,
+    IgnoredWebhook,
+    Look,
+    PlannedLook,
+    UnroutedWebhook,
+)
+from postgres.documents import decode_call, decode_payment
+from processor.worker.sweeps.part_list import READ
 from tests.simulation.postgres.connection import Connection
 from tests.simulation.postgres.database import CallRow
 
@@ -48,6 +58,7 @@ class MemoryOutbox:
             generation=row.generation,
             key_first_used_at=row.key_first_used_at,
             created_at=row.created_at,
+            sent=row.sent,
         )
 
     async def renew(self, claimed: ClaimedCall, lease_until: datetime) -> bool:
@@ -56,6 +67,14 @@ class MemoryOutbox:
             row = database.calls[claimed.call.key]
             if is_newest := _is_newest_claim(row, claimed):
                 row.next_attempt_at = lease_until
+            return is_newest
+
+    async def freeze(self, claimed: ClaimedCall, sent: bytes) -> bool:
+        """See ``Outbox.freeze``."""
+        async with self._connection.statement("freeze") as database:
+            row = database.calls[claimed.call.key]
+            if is_newest := _is_newest_claim(row, claimed):
+                row.sent = sent
             return is_newest
 
     async def finish(self, claimed: ClaimedCall, outcome: str, now: datetime) -> bool:
@@ -83,6 +102,7 @@ class MemoryOutbox:
                 row.next_attempt_at, row.error = at, error
                 row.generation += 1
                 row.key_first_used_at = None
+                row.sent = None
             return is_newest
 
 
@@ -131,7 +151,8 @@ class MemoryRouting:
                     payment_id=owner,
                 )
                 for _, u in sorted(database.unrouted.values(), key=lambda kept: kept[0])
-                if (owner := database.owners.get((u.provider, u.object_id))) is not None
+                if (owner := database.owners.get((u.provider, u.object_id), u.payment_id))
+                is not None
             ]
             return known[:limit]
 
@@ -154,47 +175,114 @@ class MemorySweeps:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    async def read_cursor(self, provider: str) -> str | None:
+    async def read_cursor(self, provider: str) -> ListCursor | None:
         """See ``SweepStore.read_cursor``."""
         async with self._connection.statement("read_cursor") as database:
             return database.cursors.get(provider)
 
-    async def write_cursor(self, provider: str, event_id: str, now: datetime) -> None:
+    async def write_cursor(
+        self, provider: str, event_id: str, now: datetime, at: datetime | None = None
+    ) -> None:
         """See ``SweepStore.write_cursor``."""
         del now  # only for an operator
         async with self._connection.statement("write_cursor") as database:
-            database.cursors[provider] = event_id
+            database.cursors[provider] = ListCursor(event_id, at)
+            database.part_readings += event_id == READ
 
-    async def unfinished(
-        self, silent_since: datetime, after: str, limit: int
-    ) -> list[tuple[str, str, str]]:
-        """See ``SweepStore.unfinished``."""
-        async with self._connection.statement("unfinished") as database:
-            rows = [
-                (p.payment_id, p.provider, p.object_id)
+    async def plan_looks(
+        self, silent_since: datetime, now: datetime, after: str, limit: int
+    ) -> str | None:
+        """See ``SweepStore.plan_looks``."""
+        async with self._connection.statement("plan_looks") as database:
+            page = sorted(
+                p.payment_id
                 for p in database.payments.values()
                 if not is_final(p.status)
                 and p.updated_at < silent_since
                 and p.object_id is not None
                 and p.payment_id > after
-            ]
-            return sorted(rows)[:limit]
+            )[:limit]
+            for payment_id in page:
+                row, known = database.payments[payment_id], database.looks.get(payment_id)
+                found = known[2].found if known is not None else None
+                if known is None or known[2].version != row.version:
+                    look = Look(payment_id, row.version, found, 0, now)
+                    database.looks[payment_id] = row.provider, str(row.object_id), look
+            return page[-1] if len(page) == limit else None
 
-    async def expired(self, now: datetime, limit: int) -> list[tuple[str, str, int]]:
+    async def due_looks(self, provider: str, now: datetime, limit: int) -> list[PlannedLook]:
+        """See ``SweepStore.due_looks``."""
+        async with self._connection.statement("due_looks") as database:
+            due = [
+                (look.next_at, object_id, look)
+                for its_provider, object_id, look in database.looks.values()
+                if its_provider == provider and look.next_at <= now
+            ]
+            due.sort(key=lambda row: (row[0], row[1]))
+            return [
+                PlannedLook(
+                    payment_id=look.payment_id,
+                    object_id=object_id,
+                    version=database.payments[look.payment_id].version,
+                    payment=decode_payment(database.payments[look.payment_id].document),
+                    found=look.found,
+                    unchanged=look.unchanged,
+                )
+                for _, object_id, look in due[:limit]
+            ]
+
+    async def note_looks(self, looks: Sequence[Look]) -> None:
+        """See ``SweepStore.note_looks``."""
+        async with self._connection.statement("note_looks") as database:
+            for look in looks:
+                provider, object_id, _ = database.looks[look.payment_id]
+                database.looks[look.payment_id] = provider, object_id, look
+
+    async def owners_with_payments(
+        self, provider: str, objects: Sequence[str]
+    ) -> dict[str, tuple[str, Payment | None]]:
+        """See ``SweepStore.owners_with_payments``."""
+        async with self._connection.statement("owners_with_payments") as database:
+            return {
+                row.object_id: (row.payment_id, decode_payment(row.document))
+                for row in database.payments.values()
+                if row.provider == provider and row.object_id and row.object_id in objects
+            }
+
+    async def known_events(self, event_ids: Sequence[str]) -> frozenset[str]:
+        """See ``SweepStore.known_events``."""
+        async with self._connection.statement("known_events") as database:
+            return frozenset(event_ids) & database.inbox.keys()
+
+    async def end_looks(self, payment_ids: Sequence[str]) -> None:
+        """See ``SweepStore.end_looks``."""
+        async with self._connection.statement("end_looks") as database:
+            for payment_id in payment_ids:
+                database.looks.pop(payment_id, None)
+
+    async def expired(
+        self, now: datetime, after: DuePayment | None, limit: int
+    ) -> list[DuePayment]:
         """See ``SweepStore.expired``."""
         async with self._connection.statement("payments_expired") as database:
             rows = [
-                p
+                DuePayment(p.payment_id, p.tenant, p.version, p.expires_at)
                 for p in database.payments.values()
                 if p.status is Status.REQUIRES_ACTION
                 and p.expires_at < now
                 and not p.is_cancelling
                 and p.payment_id not in database.quarantines
             ]
-            rows.sort(key=lambda row: row.expires_at)
-            return [(p.payment_id, p.tenant, p.version) for p in rows[:limit]]
+            rows.sort(key=_by_expiry)
+            return [row for row in rows if after is None or _by_expiry(row) > _by_expiry(after)][
+                :limit
+            ]
 
     async def gauges(self) -> list[tuple[str, int, datetime | None]]:
         """See ``SweepStore.gauges``. The simulation does not read them."""
         async with self._connection.statement("gauges") as database:
             return [("quarantined_payment", len(database.quarantines), None)]
+
+
+def _by_expiry(row: DuePayment) -> tuple[datetime, str]:
+    return row.expires_at, row.payment_id

@@ -10,11 +10,12 @@ from functools import partial
 
 from msgspec import structs
 
+from domain.status import WAITING
 from domain.view import amounts, snapshot
 from ports.batch import InboxEntry, PublishableVersion, ReadSet, WriteSet
 from ports.errors import BatchConflictError, KeyTakenError
 from ports.records import ConsumedRecord, DeadLetter, DecodedInput, named_object, refusal_id
-from postgres.batch.transaction import URGENT_WITHIN, WAITING, as_unrouted, may_unpark
+from postgres.batch.transaction import URGENT_WITHIN, as_unrouted, may_unpark
 from postgres.documents import decode_payment, encode_payment, encode_publishable
 from tests.simulation.postgres.changes import Changes
 from tests.simulation.postgres.connection import Connection
@@ -51,12 +52,13 @@ class MemoryTransaction:
         unreadable: dict[str, str] = {}
         parked = {p: w for p in sorted(wanting) if (w := self._waiting(p, unreadable))}
         waiting = [received for rows in parked.values() for received in rows]
+        apart = [r for r in waiting if refusal_id(r) in database.inbox]
         named = ((r.provider, named_object(r)) for r in (*batch, *waiting))
         return ReadSet(
             payments=payments,
             known={
                 known_by: InboxEntry(row.received.record.position, row.outcome, row.publication_id)
-                for r in batch
+                for r in (*batch, *apart)
                 for known_by in (r.event_id, refusal_id(r))
                 if (row := database.inbox.get(known_by)) is not None
             },
@@ -192,11 +194,16 @@ class MemoryTransaction:
 
     async def _write_inbox(self, plan: WriteSet, ids: dict[int, int], now: datetime) -> None:
         batch = next(self._database.decision_batches) * 1_000_000 if plan.inbox else 0
+        self.changes.superseded = plan.superseded
+        for event_id in sorted(plan.superseded):
+            await self._lock("inbox", event_id)
+            if (gone := self._database.inbox.get(event_id)) is None or gone.outcome not in WAITING:
+                raise BatchConflictError(f"another batch recorded {event_id}")
         for row in sorted(plan.inbox, key=lambda row: (not row.waiting, row.received.event_id)):
-            event_id = row.received.event_id if row.waiting else row.event_id
+            event_id = row.waits_as or row.event_id
             await self._lock("inbox", event_id)
             stored = None
-            if row.waiting or event_id not in self.changes.renamed:
+            if row.waiting or event_id not in (*self.changes.renamed, *plan.superseded):
                 stored = self._database.inbox.get(event_id)
             waits = stored is not None and stored.outcome in WAITING
             if row.waiting != waits or (stored is not None and not waits):

@@ -17,6 +17,7 @@ from ingress.routes.webhooks import receive_webhook
 from ports.producer_record import ProducerRecord
 from ports.provider import WebhookReader
 from postgres.reads import FirstInput
+from providers.registry import money_rules
 from schemas.commands import CommandBase
 from tests.simulation.kafka.log import Log
 from tests.simulation.postgres.database import Database
@@ -93,6 +94,8 @@ class Ingress:
         self._context = AppContext(
             tenants={},
             readers=readers,
+            money_rules=money_rules(),
+            client_secrets={},
             publisher=publisher,
             command_service=self._command_service,
             database=cast("Any", None),  # only routes that read payments use it

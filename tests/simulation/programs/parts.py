@@ -9,8 +9,8 @@ from messaging.transactional_publisher import StatePublisher
 from processor.stream.batch import BatchProcessor
 from processor.stream.dedup_table import DedupTable
 from processor.worker.dispatcher import Dispatcher
-from processor.worker.reconciler import Reconciler
 from processor.worker.router import Router
+from processor.worker.sweeps.reconciler import Reconciler
 from providers.stripe.client import StripeApi
 from providers.stripe.webhooks import StripeTranslator, StripeWebhooks
 from tests.simulation.kafka.publishing import StateTopic

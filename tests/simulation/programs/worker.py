@@ -8,16 +8,20 @@ from aiokafka.errors import CommitFailedError
 
 from ports.errors import LoopFailedError
 from processor.worker.loops import Loop, run_loops
+from processor.worker.sweeps.reconciler import LEADER
 from tests import accounts
 from tests.simulation.kafka.group import Group
 from tests.simulation.kafka.log import Log, Logged, LogSender, Place
 from tests.simulation.outside.transport import Transport
 from tests.simulation.postgres.connection import Connection
+from tests.simulation.postgres.database import Database
 from tests.simulation.process import Process
 from tests.simulation.programs.machine import Surroundings
 
 #: Seconds that the router waits for records; longer than in production, because waits are costly.
 POLL_S = 2.0
+#: Seconds between two checks of the leadership.
+LEAD_S = 7.0
 
 
 class RouterConsumer:
@@ -91,7 +95,8 @@ class WorkerProcess:
         connection = Connection(around.database, process)
         sender = LogSender(around.log, process, "worker")
         http = Transport(around.provider, process)
-        client = parts.provider_client(around.settings.stripe, http)
+        address = "https://stripe.simulation"
+        client = parts.provider_client(around.settings.stripe, address, http, is_live=False)
         clients = {client.name: client}
         self._consumers: list[RouterConsumer] = []
         self._calls = parts.provider_calls(
@@ -99,13 +104,16 @@ class WorkerProcess:
             around.chance.random,
         )  # fmt: skip
         translator = parts.translator(accounts.STRIPE)
+        translators = {translator.name: translator}
         self._router = parts.router(
             parts.routing_store(connection), sender, self._consumer,
-            {translator.name: translator}, self._settings, metrics, clock,
+            translators, self._settings, metrics, clock,
         )  # fmt: skip
+        self._leadership = _Leadership(around.database, process)
         self._reconciler = parts.reconciler(
-            "", parts.sweep_store(connection), sender, clients, self._settings, metrics, clock
-        )
+            parts.sweep_store(connection), sender, clients, translators, self._settings, metrics,
+            clock, self._leadership,
+        )  # fmt: skip
 
     def start(self) -> None:
         """Starts its work."""
@@ -127,7 +135,8 @@ class WorkerProcess:
         loops = {
             "provider_calls": Loop(self._calls.run),
             "router": Loop(self._router.run),
-            "reconciler": Loop(self._lead),
+            LEADER: Loop(self._leadership.run),
+            **self._reconciler.loops(),
         }
         try:
             await run_loops(loops, asyncio.Event(), self._around.counters.work)
@@ -135,18 +144,24 @@ class WorkerProcess:
             self._around.unforeseen(f"{self.process.name} was stopped by {error.__cause__!r}")
             self.process.kill(f"stopped by {error.__cause__!r}"[:120])
 
-    async def _lead(self) -> None:
-        """Like ``Reconciler.run``, which has a lock in Postgres while its connection lives."""
-        database = self._around.database
+
+class _Leadership:
+    """A ``Leadership``: like ``PostgresLeadership``, whose lock lives as long as its process."""
+
+    def __init__(self, database: Database, process: Process) -> None:
+        self._database = database
+        self._process = process
+
+    @property
+    def is_held(self) -> bool:
+        """See ``Leadership.is_held``."""
+        return self._database.leader is self._process
+
+    async def run(self) -> None:
+        """See ``Leadership.run``."""
         while True:
-            await self.process.step("reconciler.lead")
-            if _is_free(database.leader, self):
-                database.leader = self
-                await self._reconciler.round()
-            await asyncio.sleep(self._settings.reconcile_every_s)
-
-
-def _is_free(leader: object, worker: WorkerProcess) -> bool:
-    if not isinstance(leader, WorkerProcess) or leader is worker:
-        return True
-    return leader.process.dead
+            await self._process.step("reconciler.lead")
+            leader = self._database.leader
+            if leader is None or leader.dead:
+                self._database.leader = self._process
+            await asyncio.sleep(LEAD_S)

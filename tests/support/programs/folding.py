@@ -11,10 +11,9 @@ from domain import decide as deciding
 from domain.decision import Decision
 from domain.inputs import Input
 from domain.payment import Payment
-from domain.status import Status
+from domain.status import WAITING, Status
 from ports.batch import InboxEntry, InboxRow, ReadSet, WriteSet
 from ports.records import ConsumedRecord
-from postgres.batch.transaction import WAITING
 from tests.support.builders import payment, received
 
 ONE: Final = payment("one")
@@ -36,14 +35,14 @@ def stored(*plans: WriteSet) -> ReadSet:
     for number, plan in enumerate(plans, start=1):
         payments |= plan.payments
         quarantined = quarantined - plan.released | plan.quarantines.keys()
-        for row in sorted(plan.inbox, key=lambda row: row.ordinal):
+        for gone in (*plan.superseded, *(row.waits_as for row in plan.inbox if row.waits_as)):
+            known.pop(gone)
+            rows.pop(gone)
+        for row in sorted(plan.inbox, key=lambda row: row.ordinal):  # as they are taken up
             publication = number if row.version is not None else None
             position = row.received.record.position
-            if row.waiting:
-                known.pop(row.received.event_id)
             known[row.event_id] = InboxEntry(position, row.outcome, publication)
-            rows.pop(row.received.event_id, None)  # in the order of the last decisions
-            rows[row.received.event_id] = row
+            rows[row.event_id] = row
     parked = {
         payment_id: tuple(
             row.received

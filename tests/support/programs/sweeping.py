@@ -4,97 +4,102 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from typing import Any
 
 from prometheus_client import CollectorRegistry
-from psycopg import AsyncConnection
 
 from ports.producer_record import ProducerRecord
 from ports.provider import FetchedEvent
 from ports.records import ConsumedRecord, RecordOffset
 from postgres.stores import Pool, PostgresSweeps
 from processor.worker.metrics import WorkerMetrics
-from processor.worker.reconciler import Reconciler
-from providers.stripe.webhooks import read
+from processor.worker.sweeps.reconciler import Reconciler
+from providers.stripe.webhooks import StripeTranslator, read
 from schemas import headers
 from schemas.settings import WorkerSettings
+from tests import accounts
 from tests.support import database
-from tests.support.builders import Clock, Log, event_body
+from tests.support.builders import NOW, Clock, Log, event_body
 from tests.support.fakes import Provider, RecordingSender
 
 SILENT_S = 120.0
+#: So old that no provider's list is so late.
+LONG_AGO = NOW - timedelta(days=1)
+
+
+class Leads:
+    """A ``Leadership`` that the test gives and takes."""
+
+    def __init__(self) -> None:
+        self.is_held = True
+
+    async def run(self) -> None:
+        """See ``Leadership.run``."""
 
 
 class Sweeping:
-    """A reconciler, its requests and what it sent."""
+    """A reconciler that leads, its requests and what it sent."""
 
-    def __init__(self, url: str, pool: Pool, clock: Clock, **settings: Any) -> None:
+    def __init__(self, pool: Pool, clock: Clock, **settings: Any) -> None:
         self.provider = Provider()
         self.outbox = RecordingSender()
         self.registry = CollectorRegistry()
-        self.rounds = 0
-        self.gave_way = 0
-        self._task: asyncio.Task[None] | None = None
-        own = {
-            "unfinished_after_s": SILENT_S,
-            "reconcile_every_s": 0.01,
-            "reconcile_per_s": 10_000.0,
-        }
+        self.leadership = Leads()
+        own = {"unfinished_after_s": SILENT_S, "reconcile_per_s": 10_000.0}
         self.reconciler = Reconciler(
-            url,
             PostgresSweeps(pool),
             self.outbox,
             {"stripe": self.provider},
+            {"stripe": StripeTranslator(accounts.STRIPE)},
             WorkerSettings(**(own | settings)),
             WorkerMetrics(self.registry),
             clock,
+            self.leadership,
         )
 
     async def round(self) -> list[ProducerRecord]:
-        """Runs one round. Returns what it sent."""
+        """Runs every sweep once, one after the other. Returns what they sent."""
         self.outbox.records.clear()
-        await self.reconciler.round()
+        for sweep in self.reconciler.sweeps:
+            await self.reconciler.run(sweep)
         return list(self.outbox.records)
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Runs the loop of every sweep in a task of its own."""
+        tasks = [asyncio.ensure_future(loop.run()) for loop in self.reconciler.loops().values()]
+        try:
+            yield
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
 
     def errors(self, sweep: str) -> float | None:
         """How often a sweep has failed."""
         return self.registry.get_sample_value("payments_worker_errors_total", {"loop": sweep})
 
+    def completed(self, sweep: str) -> float | None:
+        """When a sweep last came to its end, as Unix time."""
+        name = "payments_sweep_completed_timestamp_seconds"
+        return self.registry.get_sample_value(name, {"sweep": sweep})
+
+    def age(self, kind: str) -> float | None:
+        """The age of the oldest of what waits, in seconds."""
+        return self.gauge("payments_backlog_oldest_age_seconds", kind)
+
     def gauge(self, name: str, kind: str) -> float | None:
         """A gauge of what waits."""
         return self.registry.get_sample_value(name, {"kind": kind})
 
-    @asynccontextmanager
-    async def running(self) -> AsyncIterator[None]:
-        """Runs the loop in a task. Its rounds are counted, not made."""
-        self._lead = self.reconciler._lead
-        self.reconciler._lead = self._try  # type: ignore[method-assign]  # counted, see above
-        self.reconciler.round = self._count  # type: ignore[method-assign]  # as above
-        self._task = asyncio.create_task(self.reconciler.run())
-        try:
-            yield
-        finally:
-            await self.stop()
-
-    async def stop(self) -> None:
-        """Cancels the loop, as the end of its process does."""
-        assert self._task is not None
-        self._task.cancel()
-        await asyncio.gather(self._task, return_exceptions=True)
-
-    async def _try(self, leader: AsyncConnection[Any]) -> None:
-        await self._lead(leader)
-        self.gave_way += 1
-
-    async def _count(self) -> None:
-        self.rounds += 1
-
 
 def event(payment_id: str, event_id: str, *, ours: bool = True) -> FetchedEvent:
-    """An event of the provider's list. If it is not ours, it has no payment ID."""
+    """An event of the provider's list. If it is not ours, it names no payment and no call."""
     metadata = {"payment_id": payment_id} if ours else {}
-    body = json.dumps(event_body(payment_id, "succeeded", event_id, metadata=metadata)).encode()
-    return FetchedEvent(read(body), body)
+    happened = event_body(payment_id, "succeeded", event_id, metadata=metadata)
+    body = json.dumps(happened if ours else happened | {"request": None}).encode()
+    return FetchedEvent(read(body), body, LONG_AGO)
 
 
 def as_record(sent: ProducerRecord) -> ConsumedRecord:

@@ -11,10 +11,11 @@ _REQUEST_ID: Final = "tests/ingress/http/test_request_id.py::test_{}"
 _TIMELINE: Final = "tests/ingress/routes/test_timeline.py::test_{}"
 _CALL_CLAIMS: Final = "tests/processor/worker/test_call_claims.py::test_{}"
 _SILENT_POSTGRES: Final = "tests/hostile/test_silent_postgres.py::test_{}"
-_ROUTER: Final = "tests/processor/worker/test_router.py::test_{}"
+_ROUTER: Final = "tests/processor/worker/routing/test_router.py::test_{}"
 _DISPATCHER: Final = "tests/processor/worker/test_dispatcher.py::test_{}"
-_RECONCILER_LOOP: Final = "tests/processor/worker/test_reconciler_loop.py::test_{}"
-_RECONCILER: Final = "tests/processor/worker/test_reconciler.py::test_{}"
+_RECONCILER_LOOP: Final = "tests/processor/worker/sweeps/test_reconciler_loop.py::test_{}"
+_EVENT_LIST: Final = "tests/processor/worker/sweeps/test_event_list.py::test_{}"
+_RECONCILER: Final = "tests/processor/worker/sweeps/test_reconciler.py::test_{}"
 
 BUGS: Final = (
     Bug(
@@ -52,7 +53,7 @@ BUGS: Final = (
     Bug(
         "ingress",
         "ingress.cards:_RANDOM_ID",
-        "{32,}",
+        "{24,}",
         "{16,}",
         "a card number with a letter beside it is published",
         (_CARDS.format("letters_next_to_a_card_number_do_not_hide_it"),),
@@ -201,21 +202,21 @@ BUGS: Final = (
     ),
     Bug(
         "worker",
-        "processor.worker.router:_dead",
+        "processor.worker.unrouted_records:as_dead_letter",
         "headers=unrouted.headers",
         "headers={}",
         "a dead letter that waited can't be sent again",
-        (_ROUTER.format("a_webhook_whose_object_stays_unknown_is_a_dead_letter"),),
+        (_ROUTER.format("a_waiting_webhook_that_is_no_event_any_more_is_a_dead_letter"),),
         servers=True,
     ),
     Bug(
         "worker",
-        "processor.worker.router:_as_unrouted",
+        "processor.worker.unrouted_records:as_unrouted",
         "(headers.EVENT_ID, headers.PROVIDER, headers.OBJECT_ID)",
         "(headers.EVENT_ID, headers.PROVIDER)",
         "an object ID of any length is stored as a key",
         (
-            "tests/processor/worker/test_router_hostile.py::test_a_webhook_that_cannot_be_stored_is_a_dead_letter",
+            "tests/processor/worker/routing/test_router_hostile.py::test_a_webhook_that_cannot_be_stored_is_a_dead_letter",
         ),
         servers=True,
     ),
@@ -250,7 +251,7 @@ BUGS: Final = (
     ),
     Bug(
         "worker",
-        "processor.worker.reconciler:_expiry",
+        "processor.worker.sweeps.expiry:expiry",
         'cause="expired",',
         "",
         "an expiry cancels a payment whose customer acted in time",
@@ -259,28 +260,21 @@ BUGS: Final = (
     ),
     Bug(
         "worker",
-        "processor.worker.reconciler:Reconciler._publish",
-        "client.name, headers.RECEIVED_AT",
-        "object_id, headers.RECEIVED_AT",
+        "processor.worker.sweeps.objects:ObjectSweep._publish",
+        "self._provider, headers.RECEIVED_AT",
+        "look.object_id, headers.RECEIVED_AT",
         "an object that was looked up becomes a dead letter",
         (_RECONCILER.format("an_unfinished_silent_payments_object_is_looked_up"),),
         servers=True,
     ),
     Bug(
         "worker",
-        "processor.worker.reconciler:Reconciler._list_events",
-        (
-            "await self._sender.send([_as_record(event, provider, now) for event "
-            "in page]) await self._store.write_cursor(provider, "
-            "page[-1].webhook.event_id, now)"
-        ),
-        (
-            "await self._store.write_cursor(provider, page[-1].webhook.event_id, "
-            "now); await self._sender.send([_as_record(event, provider, now) for "
-            "event in page])"
-        ),
+        "processor.worker.sweeps.event_list:EventListSweep.run",
+        "if news := listed.news(page):",
+        "await self._store.write_cursor(provider, page[-1].webhook.event_id, now);"
+        " news = listed.news(page)\n            if news:",
         "events are lost if the brokers are away at that moment",
-        (_RECONCILER.format("the_cursor_moves_page_by_page"),),
+        (_EVENT_LIST.format("the_cursor_moves_page_by_page"),),
         servers=True,
     ),
     Bug(
@@ -301,10 +295,10 @@ BUGS: Final = (
     ),
     Bug(
         "ingress",
-        "ingress.command_builders:_accepted_amount",
-        "if command.amount is not None else",
-        "if command.amount is None else",
-        "a client reads that its partial capture captures everything",
+        "ingress.command_builders:accepted_operation",
+        "CapturePayment | RefundPayment",
+        "RefundPayment",
+        "a client can't read how much its capture captures",
         (_COMMANDS.format("an_operation_is_published_and_accepted"),),
     ),
     Bug(
@@ -334,7 +328,7 @@ BUGS: Final = (
     ),
     Bug(
         "worker",
-        "processor.worker.reconciler:Reconciler._run_sweep",
+        "processor.worker.sweeps.reconciler:Reconciler.run",
         "if is_cancelled(): raise",
         "",
         "a reconciler that is stopped goes on",
@@ -351,7 +345,7 @@ BUGS: Final = (
     ),
     Bug(
         "worker",
-        "processor.worker.router:Router._without_effect",
+        "processor.worker.router:Router._of_fact",
         "self._metrics.foreign.labels(webhook.provider).inc()",
         "pass",
         "nobody sees that another account's webhooks come",

@@ -85,7 +85,7 @@ BUGS: Final = (
     ),
     Bug(
         "stream",
-        "ports.records:refusal_id",
+        "ports.records:id_at",
         "/{at.partition}/{at.offset}",
         "/{at.offset}",
         "of two refused records at the same offset one has no outcome",
@@ -94,7 +94,7 @@ BUGS: Final = (
     Bug(
         "stream",
         "ports.records:named_object",
-        "PaymentFact() | RefundFact() | DisputeFact() as fact",
+        "PaymentFact() | RefundFact() | DisputeFact() | FraudWarningFact() as fact",
         "PaymentFact() | RefundFact() as fact",
         "a dispute of another payment's object is applied",
         (_RECORDS.format("every_fact_names_its_payment_object"),),

@@ -80,9 +80,9 @@ BUGS: Final = (
     ),
     Bug(
         "worker",
-        "processor.worker.reconciler:Reconciler._pause",
-        "self._heartbeat.beat(1 / self._settings.reconcile_per_s)",
-        "self._heartbeat.beat()",
+        "processor.worker.sweeps.sweep:Pace.pause",
+        "turn.step(rest_s)",
+        "turn.step()",
         "at a slow rate, the pauses of a sweep count as a hang",
         (_BEATS.format("a_pause_between_two_requests_is_no_silence"),),
     ),

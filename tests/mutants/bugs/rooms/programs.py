@@ -323,7 +323,7 @@ BUGS: Final = (
     ),
     Bug(
         "ops",
-        "processor.ops.audit.topics:acknowledged",
+        "processor.ops.audit.topics:_committed",
         "offset or 0",
         "offset or 1",
         "the first record of a partition that was lost is not reported",

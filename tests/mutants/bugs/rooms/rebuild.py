@@ -6,11 +6,67 @@ from tests.mutants.planted import Bug
 
 _RANGES: Final = "tests/processor/ops/rebuild/test_ranges.py::test_{}"
 _REBUILD: Final = "tests/processor/ops/rebuild/test_rebuild.py::test_{}"
+_ALL_ROWS: Final = "all_rows_of_a_payment_that_is_not_checkable_are_compared_with_its_facts"
 _RESUMING: Final = "tests/processor/ops/rebuild/test_resuming.py::test_{}"
 _SOME: Final = "tests/processor/ops/rebuild/test_some.py::test_{}"
 _PLANS: Final = "tests/processor/postgres/test_rebuild_plans.py::test_{}"
 
+_OLDER: Final = "tests/processor/ops/rebuild/test_older_documents.py::test_{}"
+
 BUGS: Final = (
+    Bug(
+        "ops",
+        "postgres.ops.rebuild.stored:_INPUTS",
+        "and reason <> {sent_on}",
+        "",
+        "each webhook that was sent on is reported as lost by the payment that got it",
+        (_REBUILD.format("what_was_sent_on_is_no_difference"),),
+        servers=True,
+    ),
+    Bug(
+        "ops",
+        "postgres.ops.rebuild.differences:_DECIDED",
+        "and reason <> {sent_on}",
+        "",
+        "each webhook that was sent on is reported as not rebuilt",
+        (_REBUILD.format("what_was_sent_on_is_no_difference"),),
+        servers=True,
+    ),
+    Bug(
+        "ops",
+        "postgres.history:SENT_ON",
+        "it waited until another payment had the object that it names, and was sent on",
+        "the provider's object that it names belongs to another payment",
+        "no conflict about another payment's object is compared by a rebuild",
+        (_REBUILD.format("a_difference_is_found"),),
+        servers=True,
+    ),
+    Bug(
+        "ops",
+        "postgres.ops.rebuild.differences:_rebuilt",
+        'column == "document"',
+        "False",
+        "every payment that was captured before an upgrade is reported as different after it",
+        (_OLDER.format("a_document_from_before_a_report_said_who_captured_is_no_difference"),),
+        servers=True,
+    ),
+    Bug(
+        "domain",
+        "domain.facts.releases:_is_our_capture",
+        "asked.amount == end.captured",
+        "False",
+        "a refund that was published before an upgrade vanishes after it",
+        ("tests/schemas/test_stored_documents.py::test_a_stored_payment_has_the_same_view",),
+    ),
+    Bug(
+        "ops",
+        "postgres.ops.rebuild.stored:_BEHEADED",
+        " and i.version = 1",
+        "",
+        "a create that came again after its deletion makes the rebuild differ",
+        (_REBUILD.format("inputs_missing_from_the_log_are_counted_as_not_checkable"),),
+        servers=True,
+    ),
     Bug(
         "ops",
         "processor.ops.rebuild.deciding:_sort_out",
@@ -88,7 +144,7 @@ BUGS: Final = (
         "postgres.ops.rebuild.stored:_BEHEADED",
         """not exists (select from {stored}.inbox i
                         where {part_of_i} and i.payment_id = v.payment_id
-                            and i.event_id = v.event_id)""",
+                            and i.event_id = v.event_id and i.version = 1)""",
         "v.event_id not in (select event_id from {stored}.inbox i where true or {part_of_i})",
         "each part reads the whole inbox, so a rebuild of many never ends",
         (_PLANS.format("a_part_reads_its_own_rows"),),
@@ -120,5 +176,67 @@ BUGS: Final = (
         "a payment that contradicts its own facts counts as equal",
         (_REBUILD.format("inputs_missing_from_the_log_are_counted_as_not_checkable"),),
         servers=True,
+    ),
+    Bug(
+        "ops",
+        "processor.ops.rebuild.deciding:_sort_out",
+        "or record.key != payment_id.encode()",
+        "",
+        "an input whose position is that of another payment's record counts as decided again",
+        (_REBUILD.format("inputs_missing_from_the_log_are_counted_as_not_checkable"),),
+        servers=True,
+    ),
+    Bug(
+        "ops",
+        "postgres.ops.rebuild.shadow:make",
+        "({_PLAIN}) on commit delete rows",
+        "({_PLAIN})",
+        "the tables of a rebuild grow with each part, up to the size of the store",
+        (_RANGES.format("a_part_leaves_no_row_for_the_next"),),
+        servers=True,
+    ),
+    Bug(
+        "ops",
+        "processor.ops.rebuild.facts:contradictions",
+        "[*stored_is_derived(evidence), *tables_agree(evidence)]",
+        "[*stored_is_derived(evidence)]",
+        "a lost refund of a payment that can't be decided again is not seen",
+        (_REBUILD.format(_ALL_ROWS),),
+        servers=True,
+    ),
+    Bug(
+        "ops",
+        "processor.ops.rebuild.facts:contradictions",
+        "disputes=_by_payment(await rows(sql.DISPUTES)),",
+        "",
+        "each dispute of a payment that can't be decided again is reported as lost",
+        (_REBUILD.format(_ALL_ROWS),),
+        servers=True,
+    ),
+    Bug(
+        "ops",
+        "processor.ops.rebuild.copying:copy_positions",
+        "await work.add(connection, [], positions.ends())",
+        "",
+        "an old payment without any record in the log is left out without a look at it",
+        (_SOME.format("a_payment_whose_records_have_all_left_the_log_is_compared_with_its_facts"),),
+        servers=True,
+    ),
+    Bug(
+        "ops",
+        "processor.ops.rebuild.copying:_Copy.store",
+        "self._parts.clear()",
+        "",
+        "the copy of the log has each record again for everything that came after it",
+        (_RESUMING.format("a_record_is_stored_once"),),
+        servers=True,
+    ),
+    Bug(
+        "ops",
+        "processor.ops.rebuild.results:PartResult.__add__",
+        "newer=self.newer + other.newer",
+        "newer=other.newer",
+        "payments that were left out of all parts but the last are not counted",
+        ("tests/processor/ops/rebuild/test_compare.py::test_what_was_found_in_the_parts_is_added",),
     ),
 )

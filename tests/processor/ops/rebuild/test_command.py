@@ -128,6 +128,20 @@ async def test_the_time_left_is_that_of_what_this_run_did(
     assert reports[0].left_s == pytest.approx(20)
 
 
+@pytest.mark.anyio
+async def test_more_may_be_done_than_was_expected() -> None:
+    """How much there is to copy is an estimate. Then nothing is left, and never less."""
+    reports: list[Any] = []
+    reads = iter([Done(0, 100, 0), Done(110, 100, 110)])
+
+    async def read() -> Done:
+        return next(reads)
+
+    async with reporting("copying", "records", read, reports.append):
+        pass
+    assert [(each.done, each.of, each.left_s) for each in reports] == [(110, 110, 0)]
+
+
 def test_what_could_not_be_decided_is_named() -> None:
     """Payments whose log is incomplete, and those that were in use; contradictions are shown."""
     found = result(

@@ -9,6 +9,7 @@ import pytest
 
 from postgres.ops.rebuild import parts
 from postgres.ops.rebuild.parts import PREFIXES, Connection
+from processor.ops.rebuild import deciding, job
 from tests.processor.ops.rebuild.stories import ONE, TWO, live, schemas
 from tests.support import database
 from tests.support.builders import Log, payment
@@ -106,6 +107,25 @@ async def test_differences_in_several_ranges_are_found(
     examples = next(t.examples for t in found.tables if t.table == "payments")
     assert len(examples) == 5
     assert await schemas(operating.group.pool) == set()
+
+
+async def test_a_part_leaves_no_row_for_the_next(
+    operating: Operating, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Or the tables of the last part would be as large as all payments'."""
+    left = list[int]()
+
+    async def looked_at(connection: Connection, *given: Any) -> None:
+        await deciding.decide_part(connection, *given)
+        rows = await connection.execute("select count(*) from inbox")
+        left.extend(count for (count,) in await rows.fetchall())
+
+    monkeypatch.setattr(job, "decide_part", looked_at)
+    monkeypatch.setattr(parts, "count_parts", ranges_of(3))
+    async with operating.group.worker(*ALL) as worker:
+        await live(operating, worker)
+    assert (await operating.rebuilt()).is_equal
+    assert left == [0, 0, 0]
 
 
 async def test_an_object_of_a_payment_in_another_range_is_known(

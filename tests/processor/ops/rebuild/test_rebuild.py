@@ -17,6 +17,7 @@ from processor.ops.rebuild import deciding, job
 from processor.ops.rebuild.compare import compare
 from processor.ops.rebuild.copying import copy_log
 from processor.ops.rebuild.results import TableComparison
+from schemas.topics import PROVIDER_WEBHOOKS
 from tests.processor.ops.rebuild.stories import ONE, TWO, live, schemas
 from tests.support import database
 from tests.support.builders import NOW, Log, payment
@@ -56,6 +57,30 @@ async def test_a_parked_input_given_up_for_its_age_is_no_difference(operating: O
     found = await operating.rebuilt()
     assert found.is_equal, found.tables
     assert (found.inputs, found.not_checkable) == (11, 1)
+
+
+@pytest.mark.parametrize("exists", [True, False])
+async def test_what_was_sent_on_is_no_difference(operating: Operating, *, exists: bool) -> None:
+    """Only the payment to which it was sent on decides it again. The one that it named is checked.
+
+    It waited for that payment under its own event ID, which the log still says.
+    """
+    log, named, meant = Log(), payment("named in the metadata"), payment("meant")
+    refund = log.refund_event(meant, "re_1", "succeeded", 300)
+    texts = {name.replace("-", "_"): text for name, text in refund.headers.items()}
+    misled = log.append(PROVIDER_WEBHOOKS, named.encode(), refund.value, **texts)
+    async with operating.group.worker(*ALL) as worker:
+        created = [log.create(named)] if exists else []
+        await operating.process(worker, *created, misled)
+        create, paid = log.create(meant), log.webhook(meant, "succeeded")
+        await operating.process(worker, create, log.result(meant), paid)
+        store = PostgresHistory(operating.group.pool)
+        assert await store.give_up_parked(NOW + timedelta(days=1000), 100) == 1
+        (routed,) = await operating.process(worker, refund)
+        assert await operating.group.outcomes(routed) == ["applied"]
+    found = await operating.rebuilt()
+    assert found.is_equal, found.tables
+    assert (found.inputs, found.not_checkable) == (4 + len(created), 0)
 
 
 #: By table: a change that the log does not contain, and how it is described.
@@ -164,6 +189,10 @@ async def test_a_quarantined_and_a_released_payment_make_no_difference(
         "update inbox set \"offset\" = -1 where event_id ~ '^evt_foreign@'",
         "update inbox set decided = null where event_id ~ '^evt_foreign@'",
         "delete from inbox where kind = 'command.create' and payment_id = %(two)s",
+        """update inbox set outcome = 'duplicate', version = null
+           where kind = 'command.create' and payment_id = %(two)s""",
+        """update inbox i set topic = o.topic, partition = o.partition, "offset" = o."offset"
+           from inbox o where i.event_id ~ '^evt_foreign@' and o.event_id = 'evt_dispute'""",
     ],
 )
 async def test_inputs_missing_from_the_log_are_counted_as_not_checkable(
@@ -171,6 +200,7 @@ async def test_inputs_missing_from_the_log_are_counted_as_not_checkable(
 ) -> None:
     """The record is gone, its order was never stored, or the create's outcome was deleted.
 
+    The create may have come again since. Or the record is another payment's.
     Such a payment is compared with its own facts instead.
     """
     async with operating.group.worker(*ALL) as worker:
@@ -185,6 +215,29 @@ async def test_inputs_missing_from_the_log_are_counted_as_not_checkable(
     assert (found.facts.checked, found.facts.different) == (1, 1)
     assert not found.is_equal
     assert found.facts.examples[0].startswith(f"{TWO} is stored as SUCCEEDED, ")
+
+
+@pytest.mark.parametrize(
+    ("change", "contradictions"),
+    [
+        ("select 1", 0),
+        ("update disputes set amount = 1", 1),
+        ("delete from refunds", 1),
+        ("update provider_calls set operation = 'capture' where operation = 'refund'", 1),
+    ],
+)
+async def test_all_rows_of_a_payment_that_is_not_checkable_are_compared_with_its_facts(
+    operating: Operating, change: str, contradictions: int
+) -> None:
+    """Its refunds, disputes and calls too."""
+    async with operating.group.worker(*ALL) as worker:
+        await live(operating, worker)
+    async with operating.group.pool.connection() as connection:
+        await connection.execute("update inbox set decided = null where event_id = 'evt_dispute'")
+        await connection.execute(change.encode())
+    found = await operating.rebuilt()
+    assert found.not_checkable_first == (ONE,)
+    assert (found.facts.checked, found.facts.different) == (1, contradictions)
 
 
 async def test_what_comes_after_the_log_was_copied_is_no_difference(
@@ -233,5 +286,7 @@ async def test_one_rebuild_at_a_time(operating: Operating, own_database: str) ->
     async with await AsyncConnection.connect(own_database, autocommit=True) as other:
         await work.lock(other)
         async with asyncio.timeout(20):
-            with pytest.raises(RebuildRunningError, match="another rebuild"):
+            with pytest.raises(
+                RebuildRunningError, match="only one can, be it of all payments or of some"
+            ):
                 await operating.rebuilt()

@@ -10,6 +10,7 @@ from psycopg import sql
 from messaging import log_seeker
 from postgres.ops.rebuild import parts
 from processor.ops.rebuild import copying, deciding, job
+from processor.ops.rebuild.blocks import LogRecord, pack
 from processor.ops.rebuild.progress import Progress
 from tests.processor.ops.rebuild.stories import ONE, live, schemas
 from tests.processor.ops.rebuild.test_ranges import ranges_of
@@ -162,6 +163,24 @@ async def test_a_copy_that_was_interrupted_goes_on(
     assert (found.is_equal, found.inputs) == (True, 12 + len(others))
     assert any(begun[before].values()), "it began with the first record again"
     assert all(offset == 0 for offset in begun[0].values())
+
+
+async def test_a_record_is_stored_once(
+    operating: Operating, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever was stored is not held any more, however often that happens."""
+    stored = list[tuple[str, int, int]]()
+
+    def noted(records: list[LogRecord]) -> bytes:
+        stored.extend(record.place for record in records)
+        return pack(records)
+
+    monkeypatch.setattr(copying, "pack", noted)
+    monkeypatch.setattr(copying, "HELD_BYTES", 1)
+    async with operating.group.worker(*ALL) as worker:
+        await live(operating, worker)
+    assert (await operating.rebuilt()).is_equal
+    assert len(stored) == len(set(stored)) > 0
 
 
 async def test_several_processes_share_the_work(

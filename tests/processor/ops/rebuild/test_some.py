@@ -89,3 +89,14 @@ async def test_records_far_apart_are_sought(
     )
     found = await altered.rebuilt(ONE, TWO)
     assert (found.records, found.not_checkable_first) == (10, (TWO,))
+
+
+async def test_a_payment_whose_records_have_all_left_the_log_is_compared_with_its_facts(
+    altered: Operating,
+) -> None:
+    """It is not taken for one with an input that came while the rebuild began."""
+    left = 'update inbox set "offset" = "offset" + 1000000000 where payment_id = %s returning 1'
+    await database.rows(altered.group.pool, left, TWO)
+    found = await altered.rebuilt(TWO)
+    assert (found.records, found.newer, found.not_checkable) == (0, 0, 1)
+    assert (found.facts.checked, found.facts.different) == (1, 1)

@@ -1,0 +1,189 @@
+"""The examples in the OpenAPI document: one payment's course, as a client sends and gets it.
+
+Answers are built from the models, so one of another form fails when the program starts.
+"""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+from domain.call_key import CallKey, Operation
+from domain.status import Outcome, RefundStatus, Status
+from ingress import command_builders
+from ingress.command_builders import PaymentOperation
+from ingress.routes import cursors
+from postgres.reads import PageCursor
+from schemas import http, identity
+from schemas.model import Model
+from schemas.state import Amounts, RefundState
+from schemas.topics import PAYMENT_COMMANDS, PROVIDER_WEBHOOKS
+
+TENANT: Final = "demo"
+KEY: Final = "order-1001"
+PAYMENT_ID: Final = identity.payment_id(TENANT, KEY)
+_CURSOR: Final = cursors.encode(PageCursor(datetime(2026, 3, 1, 12, tzinfo=UTC), PAYMENT_ID))
+
+CREATE: Final[Mapping[str, Any]] = {
+    "amount": 1999,
+    "currency": "EUR",
+    "payment_method": "pm_card_visa",
+    "metadata": {"order": "A-1001"},
+}
+CONFIRM: Final[Mapping[str, Any]] = {"payment_method": "pm_card_mastercard"}
+CAPTURE: Final[Mapping[str, Any]] = {"amount": 1500}
+CANCEL: Final[Mapping[str, Any]] = {}
+REFUND: Final[Mapping[str, Any]] = {"amount": 500, "reason": "requested_by_customer"}
+_METRICS: Final = """\
+# HELP payments_ingress_requests_total Requests.
+# TYPE payments_ingress_requests_total counter
+payments_ingress_requests_total{method="POST",route="/v1/payments",status="202"} 1.0
+"""
+
+_OBJECT: Final = "pi_3QxYz2eZvKYlo2C1"
+_AT: Final = datetime(2026, 3, 1, 12, tzinfo=UTC)
+_EXPIRES: Final = _AT + timedelta(days=1)
+_REFUND_ID: Final = identity.refund_id(PAYMENT_ID, KEY)
+
+
+def _plain(model: Model) -> dict[str, Any]:
+    return model.model_dump(mode="json")
+
+
+def _created() -> http.AcceptedPayment:
+    body = http.CreateRequest.model_validate(CREATE)
+    operation = command_builders.identify_create(TENANT, KEY, body)
+    return http.AcceptedPayment.model_validate(
+        {**CREATE} | {"id": PAYMENT_ID, "expires_at": _EXPIRES, "event_id": operation.event_id}
+    )
+
+
+def _operation(
+    name: PaymentOperation, model: type[Model], sent: Mapping[str, Any]
+) -> dict[str, Any]:
+    body = model.model_validate(sent)
+    operation = command_builders.identify(TENANT, PAYMENT_ID, name, KEY, body)
+    answer = http.AcceptedOperation(
+        payment_id=PAYMENT_ID,
+        operation=name,
+        operation_id=operation.operation_id,
+        event_id=operation.event_id,
+        refund_id=_REFUND_ID if name == "refund" else None,
+        amount=sent.get("amount"),
+    )
+    return _plain(answer)
+
+
+def _payment() -> http.Payment:
+    """The payment after it was refunded in part."""
+    refund = RefundState(
+        id=_REFUND_ID,
+        status=RefundStatus.SUCCEEDED,
+        amount=500,
+        reason="requested_by_customer",
+        failure=None,
+        reversed=False,
+    )
+    return http.Payment(
+        id=PAYMENT_ID,
+        tenant=TENANT,
+        version=4,
+        status=Status.SUCCEEDED,
+        amount=1999,
+        currency="EUR",
+        capture_method="automatic",
+        amounts=Amounts(authorized=1999, captured=1999, refunded=500),
+        attempts=1,
+        max_attempts=1,
+        next_action=None,
+        failure=None,
+        cancel_requested=False,
+        provider="stripe",
+        provider_object_id=_OBJECT,
+        description=None,
+        metadata={"order": "A-1001"},
+        refunds=(refund,),
+        disputes=(),
+        expires_at=_EXPIRES,
+        created_at=_AT,
+        updated_at=_AT + timedelta(minutes=5),
+        quarantined=False,
+    )
+
+
+def _entry(event_id: str, kind: str, reason: str, **more: Any) -> http.TimelineEntry:
+    """An input that made a version and changed the status."""
+    second = timedelta(seconds=more["version"])
+    return http.TimelineEntry(
+        event_id=event_id,
+        kind=kind,
+        outcome=Outcome.APPLIED,
+        reason=reason,
+        partition=0,
+        offset=17,
+        received_at=_AT + second,
+        recorded_at=_AT + second,
+        **more,
+    )
+
+
+def _timeline() -> http.Timeline:
+    """Its first inputs, and its first call."""
+    first = http.TransitionEntry(source=None, target=Status.CREATED)
+    paid = http.TransitionEntry(source=Status.CREATED, target=Status.SUCCEEDED)
+    call = http.CallEntry(
+        operation=Operation.CREATE,
+        key=str(CallKey.create(PAYMENT_ID)),
+        state="done",
+        attempts=1,
+        outcome=f"acknowledged: {_OBJECT}",
+        last_error=None,
+        next_attempt_at=None,
+        created_at=_AT,
+        done_at=_AT + timedelta(seconds=3),
+    )
+    created = _entry(
+        _created().event_id,
+        "command.create",
+        "payment of 19.99 EUR accepted",
+        transition=first,
+        version=1,
+        topic=PAYMENT_COMMANDS,
+    )
+    succeeded = _entry(
+        "evt_3QxYz2eZvKYlo2C1",
+        "stripe.payment_intent.succeeded",
+        "the provider reports succeeded",
+        transition=paid,
+        version=2,
+        topic=PROVIDER_WEBHOOKS,
+    )
+    return http.Timeline(
+        payment_id=PAYMENT_ID,
+        status=Status.SUCCEEDED,
+        version=4,
+        quarantined=False,
+        quarantine=None,
+        entries=(created, succeeded),
+        calls=(call,),
+        next_cursor=None,
+    )
+
+
+_PAYMENT: Final = _plain(_payment())
+#: By method, path and status.
+ANSWERS: Final[Mapping[tuple[str, str, int], Any]] = {
+    ("post", "/v1/payments", 202): _plain(_created()),
+    ("post", "/v1/payments/{id}/confirm", 202): _operation("confirm", http.ConfirmRequest, CONFIRM),
+    ("post", "/v1/payments/{id}/capture", 202): _operation("capture", http.CaptureRequest, CAPTURE),
+    ("post", "/v1/payments/{id}/cancel", 202): _operation("cancel", http.CancelRequest, CANCEL),
+    ("post", "/v1/payments/{id}/refunds", 202): _operation("refund", http.RefundRequest, REFUND),
+    ("get", "/v1/payments", 200): {"data": [_PAYMENT], "next_cursor": _CURSOR},
+    ("get", "/v1/payments/{id}", 200): _PAYMENT,
+    ("get", "/v1/payments/{id}/timeline", 200): _plain(_timeline()),
+    ("get", "/v1/payments/{id}/client-secret", 200): {"client_secret": f"{_OBJECT}_secret_8sLqT"},
+    ("post", "/webhooks/{provider}", 200): {"received": True},
+    ("get", "/healthz", 200): {"status": "ok"},
+    ("get", "/readyz", 200): {"status": "ok", "kafka": "ok", "postgres": "ok"},
+    ("get", "/readyz", 503): {"status": "not ready", "kafka": "unavailable", "postgres": "ok"},
+    ("get", "/metrics", 200): _METRICS,
+}

@@ -1,0 +1,1 @@
+"""What the leading worker asks providers and Postgres for, round after round."""

@@ -1,0 +1,143 @@
+"""Fetches events that no webhook delivered, and expires payments. One worker leads at a time.
+
+Its sweeps are a table. Each one runs on its own clock, in its own loop: a slow or failing one
+delays no other. Their results are published to the topics and are deduplicated like all other
+records.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime
+from functools import partial
+from typing import Final
+
+from ports.failures import RETRYABLE_IN_SWEEP
+from ports.provider import ProviderClient, Translator
+from ports.stores import RecordSender, SweepStore
+from processor.worker.loops import Loop
+from processor.worker.metrics import WorkerMetrics
+from processor.worker.sweeps.backlog import BacklogSweep
+from processor.worker.sweeps.event_list import EventListSweep
+from processor.worker.sweeps.expiry import ExpirySweep
+from processor.worker.sweeps.leadership import Leadership
+from processor.worker.sweeps.objects import ObjectSweep, PlanSweep
+from processor.worker.sweeps.part_list import CHECK_PARTS_S, PartListSweep
+from processor.worker.sweeps.sweep import FOLLOWING_S, LeadershipLostError, Pace, Sweep, Turn
+from runtime.heartbeat import Heartbeat, unmonitored_heartbeat
+from runtime.jitter import jittered
+from runtime.logs import get_logger
+from runtime.tasks import ANY_ERROR, is_cancelled
+from schemas.settings import WorkerSettings
+
+log = get_logger(__name__)
+
+#: The name of the loop that takes and keeps the leadership.
+LEADER: Final = "leader"
+
+
+class Reconciler:
+    """The sweeps and their loops.
+
+    Args:
+        store: cursors, unfinished payments and the backlog.
+        sender: publishes events and commands.
+        clients: the adapters, by provider.
+        translators: what decodes their objects, by provider.
+        settings: intervals, page size and rate.
+        metrics: the worker's metrics.
+        clock: the current time in UTC.
+        leadership: whether this process leads. Only then its sweeps run.
+        heartbeat: makes the heartbeat of each loop.
+    """
+
+    def __init__(
+        self,
+        store: SweepStore,
+        sender: RecordSender,
+        clients: Mapping[str, ProviderClient],
+        translators: Mapping[str, Translator],
+        settings: WorkerSettings,
+        metrics: WorkerMetrics,
+        clock: Callable[[], datetime],
+        leadership: Leadership,
+        heartbeat: Callable[[], Heartbeat] = unmonitored_heartbeat,
+    ) -> None:
+        self._store = store
+        self._sender = sender
+        self._settings = settings
+        self._metrics = metrics
+        self._clock = clock
+        self._leadership = leadership
+        self._heartbeat = heartbeat
+        self.sweeps: tuple[Sweep, ...] = tuple(self._table(clients, translators))
+
+    def _table(
+        self, clients: Mapping[str, ProviderClient], translators: Mapping[str, Translator]
+    ) -> Iterator[Sweep]:
+        """Yields every sweep with its interval, by which it is independent of the others."""
+        store, settings, metrics, clock = self._store, self._settings, self._metrics, self._clock
+        expiry = ExpirySweep(store, self._sender, settings.reconcile_page, clock)
+        backlog = BacklogSweep(store, metrics, clock)
+        beat = self._heartbeat
+        yield Sweep("expiry", settings.expiry_every_s, expiry.run, heartbeat=beat())
+        yield Sweep("backlog", settings.backlog_every_s, backlog.run, backlog.withdraw, beat())
+        plan = PlanSweep(store, settings, clock)
+        yield Sweep("looks", settings.objects_every_s, plan.run, heartbeat=beat())
+        for name, client in clients.items():
+            pace = Pace(settings.reconcile_per_s)
+            events = EventListSweep(
+                store, self._sender, name, client, pace, settings.event_list_settles_s, metrics,
+                clock,
+            )  # fmt: skip
+            objects = ObjectSweep(
+                store, self._sender, name, client, translators.get(name), pace, settings, metrics,
+                clock,
+            )  # fmt: skip
+            parts = PartListSweep(
+                store, self._sender, name, client, translators.get(name), pace, settings, metrics,
+                clock,
+            )  # fmt: skip
+            every_s = settings.event_list_every_s
+            yield Sweep(f"events/{name}", every_s, events.run, heartbeat=beat())
+            every_s = settings.objects_every_s
+            yield Sweep(f"objects/{name}", every_s, objects.run, heartbeat=beat())
+            every_s = min(settings.parts_every_s, CHECK_PARTS_S)
+            yield Sweep(f"parts/{name}", every_s, parts.run, heartbeat=beat())
+
+    def loops(self) -> dict[str, Loop]:
+        """Returns the loop of each sweep, by name."""
+        return {s.name: Loop(partial(self.repeat, s), s.heartbeat) for s in self.sweeps}
+
+    async def repeat(self, sweep: Sweep) -> None:
+        """Runs a sweep on its own clock until cancelled, while this process leads."""
+        failures = 0
+        while True:
+            if self._leadership.is_held:
+                failures = 0 if await self.run(sweep) else failures + 1
+                wait_s = sweep.wait_s(failures)
+            else:
+                sweep.withdraw()
+                wait_s = min(sweep.every_s, FOLLOWING_S)
+            rest_s = jittered(wait_s)
+            sweep.heartbeat.beat(rest_s)
+            await asyncio.sleep(rest_s)
+
+    async def run(self, sweep: Sweep) -> bool:
+        """Runs a sweep once. Returns whether it succeeded; a failure is counted and logged."""
+        try:
+            await sweep.run(Turn(self._leadership, sweep.heartbeat))
+        except LeadershipLostError:
+            log.info("sweep.left_to_another", sweep=sweep.name)
+            return False
+        except RETRYABLE_IN_SWEEP as error:
+            log.warning("sweep.failed", sweep=sweep.name, error=repr(error))
+        except ANY_ERROR:  # unforeseen: it is tried again
+            if is_cancelled():
+                raise
+            log.exception("sweep.failed", sweep=sweep.name)
+        else:
+            self._metrics.sweep_completed.labels(sweep.name).set(self._clock().timestamp())
+            return True
+        self._metrics.loop_errors.labels(sweep.name).inc()
+        sweep.withdraw()
+        return False

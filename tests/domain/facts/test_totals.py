@@ -1,0 +1,35 @@
+"""Totals: what is kept of a report of all that was given back."""
+
+from domain.status import Outcome, RefundStatus
+from domain.view import snapshot
+from tests.domain.histories.builders import received, refund_fact
+from tests.domain.histories.situations import replay_until
+
+_SUCCEEDED = RefundStatus.SUCCEEDED
+
+
+def test_a_total_is_kept_without_the_refunds_that_it_lists() -> None:
+    """They are kept as the refunds of the provider; each total of many lists all of them."""
+    listed = (refund_fact("re_1", _SUCCEEDED, 9, 100), refund_fact("re_2", _SUCCEEDED, 10, 200))
+    total = refund_fact("all", _SUCCEEDED, 10, 300, ref="ch_1", is_total=True, listed=listed)
+    replay = replay_until("succeeded")
+    replay.deliver(received(total))
+    payment = replay.existing
+    assert payment.refund_total is not None
+    assert (payment.refund_total.amount, payment.refund_total.listed) == (300, ())
+    assert [refund.amount for refund in payment.provider_refunds] == [100, 200]
+
+
+def test_a_total_beyond_what_was_captured_makes_a_version() -> None:
+    """The refunded amount stays the captured one, but the refund that is shown changes."""
+    replay = replay_until("succeeded")
+    shown = list[tuple[int, int, int]]()
+    for second, amount in ((9, 1000), (10, 1200)):
+        total = refund_fact("all", _SUCCEEDED, second, amount, ref="ch_1", is_total=True)
+        assert replay.deliver(received(total)).outcome is Outcome.APPLIED
+        published = snapshot(replay.existing)
+        (unnamed,) = published.refunds
+        shown.append((published.version, published.amounts.refunded, unnamed.amount))
+    (version, *before), (next_version, *after) = shown
+    assert next_version == version + 1
+    assert (before, after) == ([1000, 1000], [1000, 1200])

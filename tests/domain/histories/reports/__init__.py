@@ -1,0 +1,1 @@
+"""Histories about what a provider reports, and what it leaves out."""

@@ -1,0 +1,1 @@
+"""Reads of the API, from a real Postgres."""

@@ -1,0 +1,1 @@
+"""Bugs of how a provider's reports are read."""

@@ -1,0 +1,101 @@
+"""Bugs of look-ups in an account with many payments: what is asked, and what is remembered."""
+
+from typing import Final
+
+from tests.mutants.planted import Bug
+
+_LONG: Final = "tests/providers/stripe/access/test_long_lists.py::test_{}"
+_MANY: Final = _LONG.format(
+    "a_create_that_never_happened_among_many_payments_is_proved_in_bounded_attempts"
+)
+
+BUGS: Final = (
+    Bug(
+        "providers",
+        "providers.stripe.access.look_ups:LookUps._find_created",
+        "if searched is not None:",
+        "if False:",
+        "finding a create in a busy account takes hundreds of requests",
+        (_LONG.format("a_create_among_many_payments_is_found_with_few_requests"),),
+    ),
+    Bug(
+        "providers",
+        "providers.stripe.access.look_ups:LookUps._find_searched",
+        "is_caused_by(event, call) and",
+        "",
+        "an intent on which somebody wrote our ID is taken if only it was made by a request",
+        (_LONG.format("what_the_search_finds_is_ours_only_if_an_event_says_so"),),
+    ),
+    Bug(
+        "providers",
+        "providers.stripe.access.look_ups:LookUps._find_searched",
+        "except (NotAllReadError, ProviderUnavailableError):",
+        "except NotAllReadError:",
+        "an account without the search never gets to know what became of a create",
+        (_LONG.format("a_create_that_the_search_does_not_have_is_found_in_the_lists"),),
+    ),
+    Bug(
+        "providers",
+        "providers.stripe.access.look_ups:LookUps._find_searched",
+        "except RateLimitedError:",
+        "except ZeroDivisionError:",
+        "a look-up that the rate limit forbids asks on and on",
+        (_LONG.format("a_rate_limit_of_the_search_is_one_of_the_look_up"),),
+    ),
+    Bug(
+        "providers",
+        "providers.stripe.access.look_ups:_window",
+        "if last_tried_at is not None:",
+        "if False:",
+        "a look-up that is repeated reads more each day",
+        (_LONG.format("what_was_made_before_the_first_or_after_the_last_try_is_not_asked_for"),),
+    ),
+    Bug(
+        "providers",
+        "providers.stripe.access.look_ups:LookUps.outcome",
+        "(call.key, first_tried_at, last_tried_at)",
+        "(call.key, first_tried_at)",
+        "what was read before a call was tried again counts after it: the customer pays twice",
+        (_LONG.format("another_generation_of_tries_is_looked_up_from_the_beginning"),),
+    ),
+    Bug(
+        "providers",
+        "providers.stripe.access.look_ups:LookUps.outcome",
+        "None if last_tried_at is None else (call.key",
+        "None if call.key is None else (call.key",
+        "what was read before a try counts after it: the customer pays twice",
+        (_LONG.format("without_the_last_try_nothing_is_remembered"),),
+    ),
+    Bug(
+        "providers",
+        "providers.stripe.access.reading:Reading.page",
+        "self.requests_left -= 1",
+        "self.requests_left -= 0",
+        "one look-up in a busy account takes the requests of everybody for minutes",
+        (_MANY,),
+    ),
+    Bug(
+        "providers",
+        "providers.stripe.access.reading:Readings.begin",
+        "self._known.setdefault(key, Reading(self._get, REQUESTS_MAX))",
+        "Reading(self._get, REQUESTS_MAX)",
+        "a create in a busy account stays unknown for ever: no attempt comes to the end",
+        (_MANY,),
+    ),
+    Bug(
+        "providers",
+        "providers.stripe.access.look_ups:LookUps._find_cancel",
+        "_around(at) if isinstance(at, int) else window",
+        "window",
+        "the look-up of a cancel reads every cancel of the account",
+        (_LONG.format("a_cancel_is_found_at_the_time_of_the_cancel"),),
+    ),
+    Bug(
+        "providers",
+        "providers.stripe.access.look_ups:LookUps._find_refund",
+        "not any(ours.values()) and len(ours) < len(refs)",
+        "True",
+        "the look-up of a refund reads the events of every refund of the account",
+        (_LONG.format("a_refund_among_many_is_found_with_few_requests"),),
+    ),
+)

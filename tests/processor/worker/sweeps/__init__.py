@@ -1,0 +1,1 @@
+"""Tests of the reconciler's sweeps, each on its own clock."""

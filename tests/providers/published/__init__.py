@@ -1,0 +1,1 @@
+"""What is published of currencies, written down apart from the program."""
