@@ -8,11 +8,18 @@ from msgspec.structs import replace
 
 from domain.decision import Decision, changed, created, unchanged
 from domain.facts.join import failures
-from domain.facts.refunds import unproven_refund
+from domain.facts.refunds import RESERVING, is_release, unproven_refund
 from domain.inputs import ALL, All, Cancel, Capture, Command, Confirm, Create
 from domain.inputs import Refund as RefundCommand
 from domain.money import format_amount
-from domain.payment import Attempt, CancelRequest, CaptureRequest, Payment, RefundRequest
+from domain.payment import (
+    Attempt,
+    CancelRequest,
+    CaptureRequest,
+    Payment,
+    ProviderRefund,
+    RefundRequest,
+)
 from domain.status import Outcome, Status
 from domain.terms import payment_terms
 from domain.transitions import is_final
@@ -137,11 +144,14 @@ def _refund(payment: Payment, command: RefundCommand, at: datetime) -> Decision:
         return rejected(payment, f"refund needs a payment in SUCCEEDED; it is {payment.status}")
     if any(r.id == command.refund_id for r in payment.refunds):
         return rejected(payment, "this refund already exists")
-    made = (r.amount for r in payment.provider_refunds if r.key_refund_id == command.refund_id)
-    reported = next((each for each in made if _requested(command.amount, each) == each), None)
-    if reported is not None:  # the log was read out of order: the refund came before its command
-        return _request_refund(payment, command, reported, at)
     left = refundable(payment)
+    made = [r for r in payment.provider_refunds if command.refund_id in r.key_refund_ids]
+    asked = {r.amount for r in made if _may_be_asked_for(payment, command, r)}
+    if len(asked) == 1:  # the log was read out of order: the refund came before its command
+        return _request_refund(payment, command, asked.pop(), at)
+    if command.amount == ALL and made:
+        why = f"refund {made[0].id} has this refund's key, so the refundable amount is unknown"
+        return rejected(payment, f"{why}; name an amount")
     if command.amount == ALL and (pending := unproven_refund(payment)) is not None:
         why = f"the refundable amount is unknown until the provider responds to refund {pending}"
         return rejected(payment, f"{why}; name an amount")
@@ -153,6 +163,13 @@ def _refund(payment: Payment, command: RefundCommand, at: datetime) -> Decision:
             why += f", disputes have withdrawn {_format(payment, disputed)}"
         return rejected(payment, why)
     return _request_refund(payment, command, amount, at)
+
+
+def _may_be_asked_for(payment: Payment, command: RefundCommand, made: ProviderRefund) -> bool:
+    """Whether a refund that was made before is of the amount that the command asks for."""
+    is_reserved = made.facts[-1].status in RESERVING and not is_release(payment, made.ref)
+    left = refundable(payment) + (made.amount if is_reserved else 0)
+    return 0 < made.amount == _requested(command.amount, left)
 
 
 def _request_refund(

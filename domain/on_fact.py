@@ -7,7 +7,7 @@ from msgspec.structs import replace
 from domain.call_key import CallKey
 from domain.decision import Decision, changed, unchanged
 from domain.facts import cancels, disputes, join, refund_totals
-from domain.facts.binding import UNCONFIRMED, awaits_object, is_proof
+from domain.facts.binding import UNCONFIRMED, awaits_object, is_proof, without_foreign_key
 from domain.facts.refunds import (
     find_reported,
     is_release,
@@ -93,7 +93,7 @@ def _terminal_contradiction(payment: Payment, fact: PaymentFact) -> str | None:
 
 def _is_same_cause(payment: Payment, fact: PaymentFact) -> bool:
     """Whether a report of the cancel has the known cause, as far as both say one."""
-    cause, known = cancels.cause_of(payment.id, fact), cancels.known_cause(payment)
+    cause, known = cancels.cause_of(fact), cancels.known_cause(payment)
     if cause is None or cause is known:
         return True
     by_us = cause is CancelCause.ATTEMPTS_EXHAUSTED
@@ -117,7 +117,7 @@ def _is_unexplained(payment: Payment, fact: PaymentFact) -> bool:
     """Whether only the answer to our own cancel can tell who cancelled the object."""
     return (
         fact.status is ProviderStatus.CANCELED
-        and cancels.cause_of(payment.id, fact) is None
+        and cancels.cause_of(fact) is None
         and cancels.awaits_answer(payment)
     )
 
@@ -131,6 +131,7 @@ def on_payment_fact(payment: Payment, fact: PaymentFact, at: datetime) -> Decisi
     decision = _refused_or_waiting(payment, fact)
     if decision is not None:
         return decision
+    fact = without_foreign_key(payment, fact)
     if _is_unexplained(payment, fact):
         urgent = str(CallKey.cancel_exhausted(payment.id))
         return Decision(
@@ -142,9 +143,6 @@ def on_payment_fact(payment: Payment, fact: PaymentFact, at: datetime) -> Decisi
     wrong = _terminal_contradiction(payment, fact)
     if wrong is not None:
         return _conflict(payment, wrong)
-    key = CallKey.parse(fact.caused_by)
-    if key is None or key.payment_id != payment.id:
-        fact = replace(fact, caused_by=None)  # another payment's call is no attempt of this one
     known = join.superseding(payment.facts, fact)
     if known is not None:
         return unchanged(payment, Outcome.STALE, _superseded(fact, known))
@@ -226,9 +224,9 @@ def _on_total(payment: Payment, fact: RefundFact, at: datetime) -> Decision:
 def _merged(payment: Payment, fact: RefundFact) -> ProviderRefund:
     """What is known of the fact's refund, with this fact."""
     known = find_reported(payment, fact.ref)
-    key_refund_ids = (
-        known.key_refund_id if known is not None else None,
-        refund_id_in_key(payment.id, fact.caused_by),
+    in_key = refund_id_in_key(payment.id, fact.caused_by)
+    key_refund_ids = sorted(
+        {*(known.key_refund_ids if known is not None else ()), *filter(None, [in_key])}
     )
     claims = {*(known.claims if known is not None else ()), fact.claims}
     return ProviderRefund(
@@ -236,7 +234,8 @@ def _merged(payment: Payment, fact: RefundFact) -> ProviderRefund:
         id=fact.refund_id,
         amount=fact.amount,
         facts=join.add_refund_fact(known.facts if known is not None else (), fact),
-        key_refund_id=min((each for each in key_refund_ids if each is not None), default=None),
+        key_refund_id=key_refund_ids[0] if key_refund_ids else None,
+        other_key_refund_ids=tuple(key_refund_ids[1:]),
         claims=tuple(sorted(filter(None, claims))),
         made_at=_earliest(known.made_at if known is not None else None, fact.made_at),
         may_be_release=fact.may_be_release and (known is None or known.may_be_release),

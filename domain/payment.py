@@ -67,11 +67,19 @@ class ProviderRefund(Struct, frozen=True, omit_defaults=True, kw_only=True):
     facts: tuple[RefundFact, ...]
     #: Our refund ID in the call key that its events carry; the first in order of several.
     key_refund_id: str | None = None
+    #: The others, in order: anybody may change a refund under a key that they choose.
+    other_key_refund_ids: tuple[str, ...] = ()
     #: Every refund ID of ours that an event claimed for it. A later event may leave it out.
     claims: tuple[str, ...] = ()
     made_at: datetime | None = None
     #: Each of its reports may be of a released authorization.
     may_be_release: bool = False
+
+    @property
+    def key_refund_ids(self) -> tuple[str, ...]:
+        """Every refund ID of ours in a call key that its events carry, in order."""
+        first = self.key_refund_id
+        return () if first is None else (first, *self.other_key_refund_ids)
 
 
 class Dispute(Struct, frozen=True, omit_defaults=True):

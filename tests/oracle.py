@@ -9,7 +9,7 @@ only: a confirm follows the failures that were reported before it.
 """
 
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -17,7 +17,6 @@ from domain.inputs import (
     CallResult,
     Cancel,
     Capture,
-    Confirm,
     Create,
     DisputeFact,
     FraudWarningFact,
@@ -27,7 +26,16 @@ from domain.inputs import (
     RefundFact,
 )
 from domain.status import DisputeStatus, ProviderStatus, Status
-from tests.oracle_refunds import RefundMeaning, refunds_meaning
+from tests.oracle_attempts import (
+    Attempt,
+    attempts_of,
+    first_reports,
+    latest_live,
+    order,
+    with_own_keys,
+)
+from tests.oracle_disputes import held, last_dispute_fact
+from tests.oracle_refunds import RefundMeaning, Refunds, echoed_by, refunds_meaning, single
 
 __all__ = [
     "DisputeMeaning", "Meaning", "RefundMeaning", "cancel_is_requested", "last_dispute_fact",
@@ -40,15 +48,6 @@ _LIVE = {
     ProviderStatus.PENDING: Status.PROCESSING,
     ProviderStatus.AUTHORIZED: Status.AUTHORIZED,
 }
-_PROVIDER_ORDER = tuple(ProviderStatus)
-_DISPUTE_DECIDED = (DisputeStatus.PREVENTED, DisputeStatus.LOST, DisputeStatus.WON)
-#: Within one second: an inquiry in its order, a chargeback in its own, a decision, an appeal
-#: against it, a win.
-_DISPUTE_ORDER = (
-    "WARNING_NEEDS_RESPONSE", "WARNING_UNDER_REVIEW", "WARNING_CLOSED",
-    "NEEDS_RESPONSE", "UNDER_REVIEW", "PREVENTED", "LOST",
-    "appeal NEEDS_RESPONSE", "appeal UNDER_REVIEW", "WON",
-)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -91,14 +90,16 @@ def meaning_of(payment_id: str, taken_in: Iterable[Input]) -> Meaning:
         ValueError: there is not exactly one create among them.
     """
     # By event ID: an event that is reported again is the same event.
-    bodies = [entry.body for entry in {entry.event_id: entry for entry in taken_in}.values()]
+    bodies: list[object] = [
+        entry.body for entry in {entry.event_id: entry for entry in taken_in}.values()
+    ]
     creates = [body for body in bodies if isinstance(body, Create)]
     if len(creates) != 1:
         raise ValueError(f"a payment has exactly one create, here are {len(creates)}")
     results = [body for body in bodies if isinstance(body, CallResult)]
     own_object = _own_object(payment_id, results, bodies)
-    payment_facts = [b for b in bodies if isinstance(b, PaymentFact) and b.object_id == own_object]
-    refund_facts = [b for b in bodies if isinstance(b, RefundFact) and b.object_id == own_object]
+    bodies = with_own_keys(payment_id, [b for b in bodies if not _is_of_another(b, own_object)])
+    payment_facts = [body for body in bodies if isinstance(body, PaymentFact)]
     dispute_facts = [b for b in bodies if isinstance(b, DisputeFact) and b.object_id == own_object]
     warnings = [b for b in bodies if isinstance(b, FraudWarningFact) and b.object_id == own_object]
     refused = {result.call_key for result in results if result.refusal is not None}
@@ -108,33 +109,21 @@ def meaning_of(payment_id: str, taken_in: Iterable[Input]) -> Meaning:
     status = _final_status(payment_id, payment_facts, refused, acknowledged)
     if status is None:
         status = _unfinished_status(
-            payment_id,
-            _attempts(payment_id, bodies, refused),
+            attempts_of(payment_id, bodies, refused),
             payment_facts,
             max_attempts=creates[0].max_attempts,
             object_known=own_object is not None,
         )
-    succeeded = status is Status.SUCCEEDED
-    captured = _captured(payment_facts) if succeeded else 0
-    uncaptured = _uncaptured(payment_facts) if succeeded else 0
-    refunds, refunded = refunds_meaning(
-        payment_id,
-        [body for body in bodies if isinstance(body, Refund)],
-        results,
-        refund_facts,
-        status,
-        uncaptured=uncaptured,
-        captured=captured,
-        captured_by_us=succeeded and _captured_by_us(payment_id, payment_facts, bodies, refused),
-    )
+    captured = _captured(payment_facts) if status is Status.SUCCEEDED else 0
+    refunds = _refunds(payment_id, bodies, own_object, status)
     return Meaning(
         status=status,
         authorized=_authorized(status, payment_facts),
         captured=captured,
         # A returned refund and its replacement may be reported in the wrong order, but never is
         # more refunded than was captured.
-        refunded=min(refunded, captured),
-        refunds=refunds,
+        refunded=min(refunds.refunded, captured),
+        refunds=refunds.each,
         disputes=_disputes(dispute_facts),
         fraud_warnings=_fraud_warnings(warnings),
     )
@@ -170,6 +159,54 @@ def _own_object(
     return None
 
 
+def _refunds(
+    payment_id: str, bodies: Sequence[object], own_object: str | None, status: Status
+) -> Refunds:
+    """Return what the refunds among these inputs mean, in a payment that ends in this status."""
+    requested: dict[str, int] = {}
+    for n, body in enumerate(bodies):
+        if isinstance(body, Refund):
+            is_all = isinstance(body.amount, str)
+            left = _left(payment_id, bodies[:n], own_object, body.refund_id) if is_all else 0
+            requested[body.refund_id] = left if isinstance(body.amount, str) else body.amount
+    facts = [body for body in bodies if isinstance(body, PaymentFact)]
+    results = [body for body in bodies if isinstance(body, CallResult)]
+    refused = {result.call_key for result in results if result.refusal is not None}
+    succeeded = status is Status.SUCCEEDED
+    return refunds_meaning(
+        payment_id,
+        requested,
+        results,
+        [body for body in bodies if isinstance(body, RefundFact) and body.object_id == own_object],
+        status,
+        uncaptured=_uncaptured(facts) if succeeded else 0,
+        captured=_captured(facts) if succeeded else 0,
+        captured_by_us=succeeded and _captured_by_us(payment_id, facts, bodies, refused),
+    )
+
+
+def _left(payment_id: str, before: Sequence[object], own_object: str | None, refund_id: str) -> int:
+    """Return what a refund of all that is left asks for, by the inputs that came before it.
+
+    If the log was read out of order, that refund may be among them, under our key: it is, if it is
+    of all that was left without it.
+    """
+    facts = [body for body in before if isinstance(body, PaymentFact)]
+    refunds = _refunds(payment_id, before, own_object, Status.SUCCEEDED)
+    captured = _captured(facts)
+    left = max(0, captured - refunds.reserved - held(before, captured))
+    reported = single(body for body in before if isinstance(body, RefundFact))
+    for fact in reported:
+        is_keyed = fact.object_id == own_object and echoed_by(payment_id, fact) == refund_id
+        if is_keyed and left + refunds.taken.get(fact.ref, 0) == fact.amount:
+            return fact.amount
+    return left
+
+
+def _is_of_another(body: object, own_object: str | None) -> bool:
+    return isinstance(body, PaymentFact) and body.object_id != own_object
+
+
 def _final_status(
     payment_id: str,
     facts: Collection[PaymentFact],
@@ -203,99 +240,34 @@ def _cancelled_by(
     return Status.FAILED if ours else Status.CANCELED
 
 
-@dataclass(frozen=True)
-class _Attempt:
-    """An attempt that the provider did not refuse, and the failures reported before it."""
-
-    number: int
-    failures_before: int
-
-
-def _attempts(
-    payment_id: str, bodies: Iterable[object], refused: Collection[str]
-) -> list[_Attempt]:
-    """Return the attempts that were not refused. The create's is number 1, then each confirm's."""
-    attempts = [_Attempt(1, 0)]
-    reported: list[PaymentFact] = []
-    for body in bodies:
-        if isinstance(body, PaymentFact):
-            reported.append(body)
-        elif isinstance(body, Confirm):
-            attempts.append(_Attempt(len(attempts) + 1, len(_first_reports(reported))))
-    return [a for a in attempts if f"{payment_id}:confirm:{a.number}" not in refused]
-
-
-def _attempt_named_by(payment_id: str, fact: PaymentFact) -> int:
-    """Return the number of the attempt whose call caused this fact; 0 if it names none.
-
-    The key of a call that was made again ends in ``.1``, ``.2`` and so on.
-    """
-    call_key, *_ = (fact.caused_by or "").split(".")
-    match call_key.split(":"):
-        case [owner, "create", *_] if owner == payment_id:
-            return 1
-        case [owner, "confirm", number, *_] if owner == payment_id:
-            return int(number)
-    return 0
-
-
 def _unfinished_status(
-    payment_id: str,
-    attempts: Collection[_Attempt],
+    attempts: Collection[Attempt],
     facts: Collection[PaymentFact],
     *,
     max_attempts: int,
     object_known: bool,
 ) -> Status:
-    failures = _first_reports(facts)
-    over = [attempt.number for attempt in attempts if attempt.failures_before < len(failures)]
-    live = [fact for fact in facts if fact.status in _LIVE]
-    if failures:
-        last, last_over = failures[-1], max(over)
-        live = [fact for fact in live if _outlives(payment_id, fact, last, last_over)]
-    latest = max(live, key=_order, default=None)
-    # after a failure an open object is as the failure left it, whether or not its error is kept
-    if latest is not None and not (failures and latest.status is ProviderStatus.OPEN):
+    latest = latest_live(attempts, facts)
+    if latest is not None:
         return _LIVE[latest.status]
-    all_over = len(over) == len(attempts)
-    if failures and len(failures) < max_attempts and all_over:
+    failed = len(first_reports(facts))
+    all_over = all(attempt.failures_before < failed for attempt in attempts)
+    if 0 < failed < max_attempts and all_over:
         return Status.REQUIRES_ACTION
     return Status.PROCESSING if object_known else Status.CREATED
-
-
-def _outlives(payment_id: str, fact: PaymentFact, failure: PaymentFact, last_over: int) -> bool:
-    """Return whether the fact is newer. In the same second, a named attempt decides."""
-    if fact.occurred_at == failure.occurred_at:
-        named = _attempt_named_by(payment_id, fact)
-        return named > last_over if named else _order(fact)[1] > _order(failure)[1]
-    return fact.occurred_at > failure.occurred_at
-
-
-def _order(fact: PaymentFact) -> tuple[datetime, int, int, str]:
-    # Of two reports within one second the higher amount is the later one: it only ever grows.
-    return fact.occurred_at, _PROVIDER_ORDER.index(fact.status), fact.amount, fact.event_id
-
-
-def _first_reports(facts: Iterable[PaymentFact]) -> list[PaymentFact]:
-    """Return each failed attempt once, as first reported, in the order of time."""
-    first: dict[str, PaymentFact] = {}
-    reported = [fact for fact in facts if fact.status is ProviderStatus.ATTEMPT_FAILED]
-    for fact in sorted(reported, key=_order):
-        first.setdefault(fact.attempt_ref or fact.event_id, fact)
-    return list(first.values())
 
 
 def _authorized(status: Status, facts: Collection[PaymentFact]) -> int:
     """Return what the provider last reported as authorized, or captured, if that is more."""
     if status not in {Status.AUTHORIZED, Status.SUCCEEDED}:
         return 0
-    last = max((fact for fact in facts if fact.status == status.lower()), key=_order)
+    last = max((fact for fact in facts if fact.status == status.lower()), key=order)
     return max(last.amount, last.captured)
 
 
 def _uncaptured(facts: Iterable[PaymentFact]) -> int:
     reported = [fact for fact in facts if fact.status is ProviderStatus.SUCCEEDED]
-    last = max(reported, key=_order)
+    last = max(reported, key=order)
     return max(0, last.amount - last.captured)
 
 
@@ -307,20 +279,17 @@ def _captured_by_us(
 ) -> bool:
     """Return whether we captured: the event's key says so, or our amount if none names a cause.
 
-    A key says so if it is of a call that we made and that asks for a capture: a capture does, and
-    an attempt of a payment that is captured at once.
+    A key says so if it is of a call of ours that asks for a capture: a capture does, and an attempt
+    of a payment that is captured at once.
     """
     won = [fact for fact in facts if fact.status is ProviderStatus.SUCCEEDED]
     named = [fact for fact in won if fact.names_cause or fact.caused_by]
-    last = max(named, key=_order, default=None)
+    last = max(named, key=order, default=None)
     if last is None:
         return _asked_to_capture(payment_id, bodies, refused) == _captured(facts)
-    asking = {f"capture:{n + 1}" for n in range(sum(isinstance(b, Capture) for b in bodies))}
-    if any(isinstance(b, Create) and b.capture_method == "automatic" for b in bodies):
-        confirms = sum(isinstance(b, Confirm) for b in bodies)
-        asking |= {"create", *(f"confirm:{n + 2}" for n in range(confirms))}
-    owner, _, call = (last.caused_by or "").split(".")[0].partition(":")
-    return owner == payment_id and call in asking
+    at_once = any(isinstance(b, Create) and b.capture_method == "automatic" for b in bodies)
+    asking = ("capture", "create", "confirm") if at_once else ("capture",)
+    return last.caused_by is not None and last.caused_by.split(".")[0].split(":")[1] in asking
 
 
 def _asked_to_capture(
@@ -337,7 +306,7 @@ def _asked_to_capture(
 
 def _captured(facts: Iterable[PaymentFact]) -> int:
     reported = [fact for fact in facts if fact.status is ProviderStatus.SUCCEEDED]
-    return max(reported, key=_order).captured
+    return max(reported, key=order).captured
 
 
 def _disputes(facts: Collection[DisputeFact]) -> dict[str, DisputeMeaning]:
@@ -367,22 +336,6 @@ def _moved(facts: Collection[DisputeFact]) -> dict[str, tuple[int, int, int]]:
                 of[movement.kind] += movement.amount
         sums[currency] = (of["withdrawn"], -of["reinstated"], -of["adjusted"])
     return sums
-
-
-def last_dispute_fact(facts: Iterable[DisputeFact]) -> DisputeFact:
-    """Return the fact that counts of these about one dispute."""
-    return max(facts, key=_dispute_order)
-
-
-def _dispute_order(fact: DisputeFact) -> tuple[int, datetime, int, str]:
-    """Return the order: an inquiry, a chargeback, then decisions and appeals, each by time."""
-    stage = 1
-    if fact.status.startswith("WARNING"):
-        stage = 0
-    elif fact.status in _DISPUTE_DECIDED or fact.appeal:
-        stage = 2
-    name = f"appeal {fact.status}" if fact.appeal else str(fact.status)
-    return stage, fact.occurred_at, _DISPUTE_ORDER.index(name), fact.event_id
 
 
 def _fraud_warnings(facts: Collection[FraudWarningFact]) -> dict[str, bool]:

@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from domain.inputs import All, CallResult, Refund, RefundFact
+from domain.inputs import CallResult, RefundFact
 from domain.status import RefundStatus, Status
 
 _REFUND_ORDER = tuple(RefundStatus)
@@ -22,9 +22,22 @@ class RefundMeaning:
 GIVEN_BACK = RefundMeaning(RefundStatus.SUCCEEDED)
 
 
+@dataclass(frozen=True)
+class Refunds:
+    """What a payment's refunds have come to. Amounts are minor units."""
+
+    #: By public ID.
+    each: Mapping[str, RefundMeaning]
+    refunded: int
+    #: What can't be refunded once more, because it was given back or may have been.
+    reserved: int
+    #: By the provider's refund: what it takes of the captured money as long as it is not returned.
+    taken: Mapping[str, int]
+
+
 def refunds_meaning(
     payment_id: str,
-    commands: Sequence[Refund],
+    requested: Mapping[str, int],
     results: Sequence[CallResult],
     facts: Sequence[RefundFact],
     status: Status,
@@ -32,12 +45,12 @@ def refunds_meaning(
     uncaptured: int,
     captured: int,
     captured_by_us: bool,
-) -> tuple[dict[str, RefundMeaning], int]:
+) -> Refunds:
     """Return each refund's end state by its public ID, and what was given back in all.
 
     Args:
         payment_id: the payment's ID.
-        commands: the accepted refunds.
+        requested: the amount of each accepted refund, by its ID.
         results: every result of a call of the payment.
         facts: every fact about a refund of the payment's object, totals too.
         status: the payment's end state.
@@ -45,37 +58,43 @@ def refunds_meaning(
         captured: what it captured.
         captured_by_us: whether it was our own capture.
     """
-    totals_seen = [f.amount for f in facts if f.is_total and f.may_be_release and f.amount]
+    seen = [f.amount for f in facts if f.is_total and f.may_be_release and f.amount]
     # a release would have been in every total
-    is_impossible = captured_by_us or min(totals_seen, default=uncaptured) < uncaptured
-    requested = {command.refund_id: command.amount for command in commands}
+    is_impossible = captured_by_us or min(seen, default=uncaptured) < uncaptured
+    is_shown = uncaptured == min(seen, default=0) or captured < max(seen, default=0)
     refused = {result.call_key for result in results if result.refusal is not None}
     named = single(facts)
-    proven = proven_refunds(payment_id, requested, named, results)
-    let_go = released(
-        payment_id, status, named, proven, uncaptured=uncaptured, is_impossible=is_impossible
-    )
-    is_shown = uncaptured == min(totals_seen, default=0) or captured < max(totals_seen, default=0)
+    answered = _answered(payment_id, results)
+    proven = proven_refunds(payment_id, requested, named, answered)
+    let_go = released(status, named, proven, uncaptured=uncaptured, is_impossible=is_impossible)
     named = [fact for fact in named if fact.ref not in let_go]
     refunds = refund_meanings(payment_id, requested, proven, named, refused)
     amounts = {
-        command.refund_id: command.amount if isinstance(command.amount, int) else 0
-        for command in commands
-        if f"{payment_id}:refund:{command.refund_id}" not in refused
+        key: n for key, n in requested.items() if f"{payment_id}:refund:{key}" not in refused
     }
+    by_name = {proven[fact.ref] for fact in named if fact.ref in proven}
+    nameless = {key: amount for key, amount in amounts.items() if key not in by_name}
     totals = totals_meaning(
         payment_id,
         facts if status is Status.SUCCEEDED else (),
         named,
-        amounts,
-        {proven[fact.ref] for fact in named if fact.ref in proven},
+        nameless,
+        answered.values(),
         uncaptured if not is_impossible and (let_go or is_shown) else 0,
     )
     refunds |= dict.fromkeys(totals.ours, GIVEN_BACK)
     if totals.unnamed:
         refunds[totals.unnamed_id] = GIVEN_BACK
     in_totals = totals.unnamed + sum(amounts[refund_id] for refund_id in totals.ours)
-    return refunds, refunded_amount(named) + in_totals
+    taken = {f.ref: f.amount for f in strongest(named) if f.status not in _REFUND_RETURNED}
+    # before our call has an answer, the refund in the total may be another one
+    unsure = sum(amounts[refund_id] for refund_id in totals.ours - set(answered.values()))
+    return Refunds(
+        each=refunds,
+        refunded=refunded_amount(named) + in_totals,
+        reserved=sum(taken.values()) + sum(nameless.values()) + totals.unnamed + unsure,
+        taken=taken,
+    )
 
 
 def _refund_order(fact: RefundFact) -> tuple[int, datetime, int, str]:
@@ -86,11 +105,21 @@ def _refund_order(fact: RefundFact) -> tuple[int, datetime, int, str]:
     return strength, fact.occurred_at, _REFUND_ORDER.index(fact.status), fact.event_id
 
 
+def _answered(payment_id: str, results: Iterable[CallResult]) -> dict[str, str]:
+    """Return our refund's ID by the provider's refund, as the answers to our calls name it."""
+    named: dict[str, str] = {}
+    for result in results:
+        match result.call_key.split(":"):
+            case [owner, "refund", refund_id] if owner == payment_id and result.object_id:
+                named[result.object_id] = refund_id
+    return named
+
+
 def proven_refunds(
     payment_id: str,
-    requested: Mapping[str, int | All],
+    requested: Mapping[str, int],
     facts: Collection[RefundFact],
-    results: Iterable[CallResult],
+    answered: Mapping[str, str],
 ) -> dict[str, str]:
     """Return our refund's ID by the provider's refund, where that is proven.
 
@@ -98,21 +127,18 @@ def proven_refunds(
     the refund is of the amount that we asked for. A refund's metadata proves nothing, because
     anybody can write it.
     """
-    proven: dict[str, str] = {}
-    for result in results:
-        match result.call_key.split(":"):
-            case [owner, "refund", refund_id] if owner == payment_id and result.object_id:
-                proven[result.object_id] = refund_id
+    proven = dict(answered)
     for ref in sorted({fact.ref for fact in facts}):
         own = [fact for fact in facts if fact.ref == ref]
-        refund_id = min(filter(None, (_echoed_by(payment_id, fact) for fact in own)), default="")
-        is_asked_for = requested.get(refund_id) in {own[0].amount, "all"}
-        if ref not in proven and is_asked_for and refund_id not in proven.values():
-            proven[ref] = refund_id
+        for refund_id in sorted({echoed_by(payment_id, fact) for fact in own}):
+            is_free = ref not in proven and refund_id not in proven.values()
+            if is_free and requested.get(refund_id) == own[0].amount:
+                proven[ref] = refund_id
     return proven
 
 
-def _echoed_by(payment_id: str, fact: RefundFact) -> str:
+def echoed_by(payment_id: str, fact: RefundFact) -> str:
+    """Return the refund ID of ours in the fact's call key; empty where there is none."""
     match (fact.caused_by or "").split(".")[0].split(":"):
         case [owner, "refund", refund_id] if owner == payment_id:
             return refund_id
@@ -172,7 +198,7 @@ def totals_meaning(
     facts: Collection[RefundFact],
     given_back: Collection[RefundFact],
     requested: Mapping[str, int],
-    named: Collection[str],
+    answered: Collection[str],
     let_go: int,
 ) -> Totals:
     """Return what the totals mean.
@@ -181,8 +207,8 @@ def totals_meaning(
         payment_id: the payment's ID.
         facts: all facts about refunds.
         given_back: the facts about single refunds that are real ones.
-        requested: the amounts of our own refunds that were not refused.
-        named: those of them that are proven to be a reported refund.
+        requested: the amounts of our own refunds that were not refused and that no report names.
+        answered: those of which the answer to our own call has come.
         let_go: the amount that somebody else's capture of a part let go.
     """
     totals = [fact for fact in facts if fact.is_total]
@@ -191,30 +217,38 @@ def totals_meaning(
     last = max(
         totals, key=lambda fact: (fact.amount > 0, fact.occurred_at, fact.amount, fact.event_id)
     )
-    ours = {_echoed_by(payment_id, fact) for fact in totals} & set(requested) - set(named)
-    known = sum(requested[refund_id] for refund_id in ours)
-    for ref in {fact.ref for fact in given_back}:
-        own = [fact for fact in given_back if fact.ref == ref]
-        end = max(own, key=_refund_order)
+    rest = last.amount - (let_go if last.may_be_release else 0)
+    for end in strongest(given_back):
+        own = [fact for fact in given_back if fact.ref == end.ref]
         was_made = min([f.made_at for f in own if f.made_at] or [f.occurred_at for f in own])
         is_back = end.status in _REFUND_RETURNED and end.occurred_at < last.occurred_at
         if was_made <= last.occurred_at and not is_back:
-            known += own[0].amount
-    rest = last.amount - known - (let_go if last.may_be_release else 0)
+            rest -= end.amount
+    ours = set()
+    echoed = {echoed_by(payment_id, fact) for fact in totals} & set(requested)
+    # with a key of ours somebody may have refunded less
+    for refund_id in sorted(echoed & set(answered)) + sorted(echoed - set(answered)):
+        if requested[refund_id] <= rest:
+            ours.add(refund_id)
+            rest -= requested[refund_id]
     return Totals(frozenset(ours), last.refund_id, max(0, rest))
+
+
+def strongest(facts: Collection[RefundFact]) -> list[RefundFact]:
+    """Return the fact that counts of each of the provider's refunds."""
+    return [
+        max((fact for fact in facts if fact.ref == ref), key=_refund_order)
+        for ref in sorted({fact.ref for fact in facts})
+    ]
 
 
 def refunded_amount(facts: Collection[RefundFact]) -> int:
     """Return the refunded amount: the sum of the refunds that succeeded and were not returned."""
-    strongest = [
-        max((fact for fact in facts if fact.ref == ref), key=_refund_order)
-        for ref in {fact.ref for fact in facts}
-    ]
-    return sum(fact.amount for fact in strongest if fact.status is RefundStatus.SUCCEEDED)
+    succeeded = (f for f in strongest(facts) if f.status is RefundStatus.SUCCEEDED)
+    return sum(fact.amount for fact in succeeded)
 
 
 def released(
-    payment_id: str,
     status: Status,
     facts: Collection[RefundFact],
     proven: Collection[str],
@@ -230,7 +264,7 @@ def released(
     """
     refs = {fact.ref for fact in facts}
     for fact in facts:
-        if not fact.may_be_release or _echoed_by(payment_id, fact) or fact.ref in proven:
+        if not fact.may_be_release or fact.ref in proven:
             refs.discard(fact.ref)
     if status is not Status.SUCCEEDED:
         return refs

@@ -98,12 +98,16 @@ def generate(seed: int, name: str, payments: int) -> Workload:
 
 
 def _times(draw: Chance, course: Course, number: int) -> list[float]:
-    """The time of each event's first delivery. Some come just after their successor."""
-    due = [at for at, _ in course.steps]
-    following = [*due[1:], None]
+    """The time of each event's first delivery. Some come just after their successor.
+
+    What makes us cancel never does: our cancel is reported after we have made it.
+    """
+    following = [*course.steps[1:], None]
     return [
-        after + 0.05
-        if after is not None and draw.happens(LATE, "late", number, index)
+        after[0] + 0.05
+        if after is not None
+        and not (course.status == "FAILED" and after[1] == "payment_intent.canceled")
+        and draw.happens(LATE, "late", number, index)
         else at
-        for index, (at, after) in enumerate(zip(due, following, strict=True))
+        for index, ((at, _), after) in enumerate(zip(course.steps, following, strict=True))
     ]  # fmt: skip

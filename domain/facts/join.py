@@ -2,12 +2,12 @@
 
 A payment keeps only the facts that can still matter, so its size does not grow with the number of
 webhooks: the latest fact of each terminal status, with and without a cause, one fact for each
-failed attempt, and the latest other fact of each attempt. ``add`` is commutative, associative and
-idempotent.
+failed attempt (by its name, our call, or its code), and the latest other fact of each attempt.
+``add`` is commutative, associative and idempotent.
 """
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Final
 
 from domain.call_key import CallKey
@@ -16,6 +16,8 @@ from domain.status import ProviderStatus, RefundStatus
 
 #: The order of facts of the same second: that in which a payment passes through the statuses.
 RANK: Final = {status: rank for rank, status in enumerate(ProviderStatus)}
+
+_NEVER: Final = datetime.max.replace(tzinfo=UTC)
 
 TERMINAL: Final = frozenset({ProviderStatus.SUCCEEDED, ProviderStatus.CANCELED})
 
@@ -57,9 +59,13 @@ def _slot(fact: PaymentFact) -> tuple[str, str]:
     if fact.status in TERMINAL:
         # a report without a cause must not replace the one that has it
         return "terminal", f"{fact.status} by cause" if has_cause(fact) else str(fact.status)
-    if fact.status is ProviderStatus.ATTEMPT_FAILED:
-        return "failed", fact.attempt_ref or fact.event_id
-    return "live", str(attempt_of(fact))
+    if fact.status is not ProviderStatus.ATTEMPT_FAILED:
+        return "live", str(attempt_of(fact))
+    if fact.attempt_ref is not None:
+        return "failed", fact.attempt_ref
+    if attempt := attempt_of(fact):
+        return "failed by call", str(attempt)
+    return "failed with code", _code(fact)
 
 
 def add(facts: tuple[PaymentFact, ...], fact: PaymentFact) -> tuple[PaymentFact, ...]:
@@ -87,8 +93,27 @@ def superseding(facts: tuple[PaymentFact, ...], fact: PaymentFact) -> PaymentFac
 
 
 def failures(facts: Iterable[PaymentFact]) -> tuple[PaymentFact, ...]:
-    """The failed attempts, earliest first."""
-    return tuple(f for f in facts if f.status is ProviderStatus.ATTEMPT_FAILED)
+    """The failed attempts, earliest first.
+
+    A report that names neither the attempt nor a call of ours may be one more report of a failure
+    that is known already. It counts where none of the same code happened by then.
+    """
+    failed = [f for f in facts if f.status is ProviderStatus.ATTEMPT_FAILED]
+    first = dict[str, datetime]()  # by code, when the first failure with a name happened
+    for fact in failed:
+        if _names_attempt(fact):
+            first.setdefault(_code(fact), fact.occurred_at)
+    return tuple(
+        f for f in failed if _names_attempt(f) or f.occurred_at < first.get(_code(f), _NEVER)
+    )
+
+
+def _names_attempt(fact: PaymentFact) -> bool:
+    return fact.attempt_ref is not None or attempt_of(fact) > 0
+
+
+def _code(fact: PaymentFact) -> str:
+    return fact.failure.code if fact.failure is not None else ""
 
 
 def terminal(facts: Iterable[PaymentFact]) -> PaymentFact | None:

@@ -2,7 +2,8 @@
 
 Some reports have a total alone. What it exceeds the known refunds by was given back in refunds that
 no report has named yet; it counts, and is shown as one refund. A report that carries the call key
-of our own refund says that this refund was made, though not how the provider names it.
+of our own refund says that this refund was made, though not how the provider names it, nor of what
+amount it is.
 
 All of it is derived from the set: a refund that is named later takes its amount from the rest.
 """
@@ -38,31 +39,46 @@ def range_with(known: tuple[int, int] | None, fact: RefundFact) -> tuple[int, in
     return min(least, fact.amount), max(greatest, fact.amount)
 
 
-def echoed(payment: Payment, reported: Collection[str]) -> dict[str, ProviderRefund]:
-    """Requested refunds that a total's call key proves, and that no other report is about."""
+def echoed(
+    payment: Payment, reported: Collection[str], given_back: Collection[ProviderRefund]
+) -> dict[str, ProviderRefund]:
+    """Requested refunds that a total's call key proves, and that no other report is about.
+
+    Only as many as the latest total has room for, beyond the refunds that are known by name: a key
+    of ours may have been sent with a refund of less. First come those whose call has an answer,
+    then the order is that of their IDs. ``reported`` are the IDs of those that a report is about,
+    ``given_back`` the provider's refunds that are real ones.
+    """
     total = payment.refund_total
     if total is None:
         return {}
-    return {
-        r.id: _named(total, r.id, r.amount)
-        for r in payment.refunds
-        if r.id in payment.echoed_refunds and r.id not in reported and r.refusal is None
-    }
+    room, proven = _not_named(payment, given_back), dict[str, ProviderRefund]()
+    for refund in sorted(payment.refunds, key=lambda r: (r.provider_ref is None, r.id)):
+        has_key = refund.id in payment.echoed_refunds and refund.id not in reported
+        if has_key and refund.refusal is None and refund.amount <= room:
+            proven[refund.id] = _named(total, refund.id, refund.amount)
+            room -= refund.amount
+    return proven
 
 
 def unnamed(
-    payment: Payment, reported: Iterable[ProviderRefund], echoes: Iterable[ProviderRefund]
+    payment: Payment, given_back: Collection[ProviderRefund], echoes: Iterable[ProviderRefund]
 ) -> ProviderRefund | None:
     """What was given back in refunds that no report names, as one; None where there is nothing."""
+    total = payment.refund_total
+    rest = _not_named(payment, given_back) - sum(r.amount for r in echoes)
+    return _named(total, total.refund_id, rest) if total is not None and rest > 0 else None
+
+
+def _not_named(payment: Payment, given_back: Collection[ProviderRefund]) -> int:
+    """What the latest total has given back beyond the refunds that are known by name."""
     total, end = payment.refund_total, join.terminal(payment.facts)
     if total is None or end is None or end.status is not ProviderStatus.SUCCEEDED:
-        return None
-    reported = tuple(reported)
-    named = sum(r.amount for r in reported if _is_in(total, r)) + sum(r.amount for r in echoes)
-    is_named = len(reported) < len(payment.provider_refunds)
+        return 0
+    named = sum(r.amount for r in given_back if _is_in(total, r))
+    is_named = len(given_back) < len(payment.provider_refunds)
     let_go = _let_go(payment, total, end, is_named=is_named) if total.may_be_release else 0
-    rest = total.amount - let_go - named
-    return _named(total, total.refund_id, rest) if rest > 0 else None
+    return total.amount - let_go - named
 
 
 def _let_go(payment: Payment, total: RefundFact, end: PaymentFact, *, is_named: bool) -> int:

@@ -9,7 +9,7 @@ refundable amount may be too small, never too large.
 """
 
 from bisect import bisect_left
-from collections.abc import Container, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from itertools import zip_longest
 from typing import Final
 
@@ -89,11 +89,12 @@ def proven_refunds(payment: Payment) -> dict[str, str]:
     taken = set(refs.values())
     requested = {(r.id, r.amount) for r in payment.refunds}
     for refund in payment.provider_refunds:
-        refund_id = refund.key_refund_id
-        if refund_id is None or refund_id in refs or refund.ref in taken:
+        if refund.ref in taken:
             continue
-        if (refund_id, refund.amount) in requested:
-            refs[refund_id] = refund.ref
+        for refund_id in refund.key_refund_ids:
+            if refund_id not in refs and (refund_id, refund.amount) in requested:
+                refs[refund_id] = refund.ref
+                break
     return refs
 
 
@@ -107,14 +108,15 @@ def all_refunds(payment: Payment) -> tuple[RefundRecord, ...]:
         return ()
     refs = proven_refunds(payment)
     reported = {refund.ref: refund for refund in _given_back(payment, refs)}
-    echoed = refund_totals.echoed(payment, _reported_ids(refs, reported))
+    given_back = tuple(reported.values())
+    echoed = refund_totals.echoed(payment, _reported_ids(refs, reported), given_back)
     ours = [
         RefundRecord(r.id, r, reported.pop(refs.get(r.id, ""), echoed.get(r.id)))
         for r in payment.refunds
     ]
     unmatched = _unmatched(payment, refs)
     others = [RefundRecord(r.id, None, r) for r in reported.values() if not _claimed(r, unmatched)]
-    unnamed = refund_totals.unnamed(payment, _given_back(payment, refs), echoed.values())
+    unnamed = refund_totals.unnamed(payment, given_back, echoed.values())
     if unnamed is not None:
         others.append(RefundRecord(unnamed.id, None, unnamed))
     return tuple(sorted((*ours, *others), key=lambda record: record.id))
@@ -148,12 +150,21 @@ def _reported_ids(refs: Mapping[str, str], reported: Container[str]) -> frozense
     return frozenset(refund_id for refund_id, ref in refs.items() if ref in reported)
 
 
-def _unnamed_amount(payment: Payment, refs: Mapping[str, str]) -> int:
+def _echoed(payment: Payment, refs: Mapping[str, str]) -> dict[str, ProviderRefund]:
+    """The requested refunds that only a total proves."""
+    if payment.refund_total is None:
+        return {}
+    given_back = _given_back(payment, refs)
+    reported = _reported_ids(refs, {refund.ref for refund in given_back})
+    return refund_totals.echoed(payment, reported, given_back)
+
+
+def _unnamed_amount(
+    payment: Payment, refs: Mapping[str, str], echoes: Iterable[ProviderRefund]
+) -> int:
     if payment.refund_total is None:
         return 0
-    given_back = _given_back(payment, refs)
-    echoed = refund_totals.echoed(payment, _reported_ids(refs, {r.ref for r in given_back}))
-    unnamed = refund_totals.unnamed(payment, given_back, echoed.values())
+    unnamed = refund_totals.unnamed(payment, _given_back(payment, refs), echoes)
     return unnamed.amount if unnamed is not None else 0
 
 
@@ -179,14 +190,16 @@ def _made_there(reported: ProviderRefund | None) -> RefundRecord | None:
 
 
 def unproven_refund(payment: Payment) -> str | None:
-    """The ID of a requested refund that another refund claims to be, until its call has a result.
+    """The ID of a requested refund of which another may be taken for it, until its call's result.
 
-    The first such ID in order; None where there is none.
+    The other one claims to be it, or is in a total that has its key. The first such ID in order;
+    None where there is none.
     """
     refs = proven_refunds(payment)
     unmatched, taken = _unmatched(payment, refs), set(refs.values())
     claimed = (_claimed(r, unmatched) for r in payment.provider_refunds if r.ref not in taken)
-    return min((claim for claims in claimed for claim in claims), default=None)
+    unclear = {claim for claims in claimed for claim in claims}
+    return min(unclear | (_echoed(payment, refs).keys() - refs.keys()), default=None)
 
 
 def _unmatched(payment: Payment, refs: Mapping[str, str]) -> frozenset[str]:
@@ -201,6 +214,7 @@ def reserved_amount(payment: Payment) -> int:
     """The amount that refunds reserve, in minor units.
 
     A requested refund that no provider refund proves counts, and each that claims to be it, too.
+    So does all of a total that has its key, until its call has a result.
     """
     refs = proven_refunds(payment)
     given_back = _given_back(payment, refs)
@@ -208,7 +222,8 @@ def reserved_amount(payment: Payment) -> int:
     unreported = (r for r in payment.refunds if r.refusal is None and refs.get(r.id) not in known)
     reserving = (r for r in given_back if r.facts[-1].status in RESERVING)
     named = sum(r.amount for r in unreported) + sum(r.amount for r in reserving)
-    return named + _unnamed_amount(payment, refs)
+    answered = (echo for refund_id, echo in _echoed(payment, refs).items() if refund_id in refs)
+    return named + _unnamed_amount(payment, refs, answered)
 
 
 def refunded_amount(payment: Payment) -> int:
@@ -216,8 +231,6 @@ def refunded_amount(payment: Payment) -> int:
     refs = proven_refunds(payment)
     given_back = _given_back(payment, refs)
     succeeded = (r for r in given_back if r.facts[-1].status is RefundStatus.SUCCEEDED)
-    if payment.refund_total is None:
-        return sum(r.amount for r in succeeded)
-    echoed = refund_totals.echoed(payment, _reported_ids(refs, {r.ref for r in given_back}))
-    named = sum(r.amount for r in succeeded) + sum(r.amount for r in echoed.values())
-    return named + _unnamed_amount(payment, refs)
+    echoes = _echoed(payment, refs).values()
+    named = sum(r.amount for r in succeeded) + sum(r.amount for r in echoes)
+    return named + _unnamed_amount(payment, refs, echoes)

@@ -39,9 +39,8 @@ def _is_our_capture(payment: Payment, end: PaymentFact) -> bool:
     """Whether a call of ours captured; ``join`` keeps one report of the capture with its cause."""
     for fact in payment.facts:
         if fact.status is ProviderStatus.SUCCEEDED and join.has_cause(fact):
-            key = CallKey.parse(fact.caused_by)  # no key of another payment is kept
-            is_made = key is not None and key.call in payment.calls  # or somebody made it up
-            return is_made and key is not None and _captures(payment, key.operation)
+            key = CallKey.parse(fact.caused_by)  # no key of another call than ours is kept
+            return key is not None and _captures(payment, key.operation)
     asked = payment.capture
     return asked is not None and asked.refusal is None and asked.amount == end.captured
 
@@ -83,4 +82,5 @@ def _most_likely_first(refund: ProviderRefund) -> tuple[bool, bool, datetime | N
 
 
 def _is_candidate(refund: ProviderRefund, proven: frozenset[str]) -> bool:
-    return refund.may_be_release and refund.key_refund_id is None and refund.ref not in proven
+    """A key of ours alone is no proof: somebody may let go of an authorization under it."""
+    return refund.may_be_release and refund.ref not in proven

@@ -12,10 +12,11 @@ from msgspec.structs import replace
 from domain import inputs, payment, terms
 from domain.calls import amount_of
 from domain.status import Outcome, ProviderStatus, RefundStatus
-from domain.view import snapshot
+from domain.view import refundable, snapshot
 from tests.domain.histories.builders import (
     acknowledged,
     capture,
+    key,
     payment_fact,
     received,
     refund,
@@ -103,6 +104,25 @@ def test_what_only_a_total_reports_as_given_back_cannot_be_refunded_again() -> N
     assert replay.deliver(received(refund("re_1", 601))).outcome is Outcome.REJECTED
     decision = replay.deliver(received(refund("re_2")))
     assert [amount_of(call) for call in decision.provider_calls] == [600]
+
+
+@pytest.mark.parametrize(("given", "left"), [(300, 300), (400, 200), (500, 100)])
+def test_until_our_call_has_an_answer_a_total_with_its_key_is_reserved_too(
+    given: int, left: int
+) -> None:
+    """Somebody may have given that much back under our key, and our own refund comes on top."""
+    replay = replay_until("succeeded")
+    replay.deliver(received(refund("re_1", 400)))
+    total = refund_fact("total", RefundStatus.SUCCEEDED, 30, given, is_total=True)
+    replay.deliver(received(replace(total, caused_by=key("refund:re_1"))))
+    assert snapshot(replay.existing).amounts.refunded == given
+    assert refundable(replay.existing) == left
+    decision = replay.deliver(received(refund("re_2")))
+    is_clear = given < 400
+    assert decision.outcome is (Outcome.APPLIED if is_clear else Outcome.REJECTED)
+    assert is_clear or "until the provider responds to refund re_1" in decision.reason
+    replay.deliver(received(acknowledged("refund:re_1")))
+    assert refundable(replay.existing) == (0 if is_clear else 1000 - given)
 
 
 @pytest.mark.parametrize("amount", [0, 1001])

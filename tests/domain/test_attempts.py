@@ -3,6 +3,7 @@
 import pytest
 from msgspec.structs import replace
 
+from domain.facts.join import failures
 from domain.inputs import Failure
 from domain.status import CancelCause, Outcome, ProviderStatus, Status
 from domain.view import NextAction, snapshot
@@ -178,21 +179,22 @@ def test_an_attempt_both_refused_and_reported_as_failed_counts_once() -> None:
 @pytest.mark.parametrize(
     ("caused_by", "status"),
     [
-        (None, Status.REQUIRES_ACTION),
-        (key("create"), Status.REQUIRES_ACTION),
-        (key("capture:1"), Status.REQUIRES_ACTION),
-        (key("confirm:x"), Status.REQUIRES_ACTION),
-        ("pay_other:confirm:2", Status.REQUIRES_ACTION),
-        (key("confirm:2"), Status.PROCESSING),
-        (key("confirm:2.1"), Status.PROCESSING),
+        (None, Status.PROCESSING),
+        (key("create"), Status.PROCESSING),
+        (key("capture:1"), Status.PROCESSING),
+        (key("confirm:x"), Status.PROCESSING),
+        (key("confirm:3"), Status.PROCESSING),
+        ("pay_other:confirm:2", Status.PROCESSING),
+        (key("confirm:2"), Status.REQUIRES_ACTION),
+        (key("confirm:2.1"), Status.REQUIRES_ACTION),
     ],
 )
 def test_in_the_second_of_a_failure_only_the_next_attempts_facts_are_later(
     caused_by: str | None, status: Status
 ) -> None:
     """Times have whole seconds: in a tie, a fact that echoes a later attempt's call is later."""
-    replay = replay_until("card awaited")
-    replay.deliver(received(payment_fact(PENDING, 2, caused_by=caused_by)))
+    replay = replay_until("next attempt begun")
+    replay.deliver(received(payment_fact(ACTION_NEEDED, 2, caused_by=caused_by)))
     assert snapshot(replay.existing).status is status
 
 
@@ -226,6 +228,24 @@ def test_the_earliest_report_of_a_failure_counts() -> None:
     replay = Replay([*before, *(received(fact) for fact in reported)])
     replay.deliver(received(payment_fact(PENDING, 5)))
     assert snapshot(replay.existing).status is Status.PROCESSING
+
+
+@pytest.mark.parametrize(
+    ("second", "code", "count"),
+    [(1, "declined", 2), (2, "declined", 1), (9, "declined", 1), (9, "expired_card", 2)],
+)
+def test_a_report_without_a_name_is_a_failure_of_its_own_if_it_can_be_no_known_one(
+    second: int, code: str, count: int
+) -> None:
+    """What a look finds at 9 is the failure of 2; one of another code, or earlier, is another."""
+    known = [failed("at_1", 2), failed(None, second, failure=Failure(code, "no"))]
+    for reported in (known, known[::-1]):
+        replay = Replay([received(create(max_attempts=2)), received(acknowledged())])
+        for fact in reported:
+            replay.deliver(received(fact))
+        assert len(failures(replay.existing.facts)) == count
+        is_over = count == replay.existing.max_attempts
+        assert (key("cancel:exhausted") in replay.calls) is is_over
 
 
 def test_a_refused_confirm_shows_why() -> None:

@@ -247,6 +247,30 @@ def test_a_refund_reported_before_its_command_is_one_refund() -> None:
     assert "3.00 EUR is left" in left
 
 
+@pytest.mark.parametrize(
+    ("amount", "status", "asked"),
+    [
+        (1000, RefundStatus.PENDING, 1000),
+        (1000, RefundStatus.FAILED, 1000),
+        (999, RefundStatus.SUCCEEDED, None),
+        (999, RefundStatus.FAILED, None),
+        (0, RefundStatus.SUCCEEDED, None),
+    ],
+)
+def test_a_refund_of_all_is_one_that_was_read_before_only_if_it_is_of_all(
+    amount: int, status: RefundStatus, asked: int | None
+) -> None:
+    """Another amount under its key may be anybody's, so what all is, is not known."""
+    replay = replay_until("succeeded")
+    replay.deliver(received(requested_refund_fact("re_0", status, 9, amount)))
+    decision = replay.deliver(received(refund("re_0")))
+    assert [each.amount for each in replay.existing.refunds] == ([] if asked is None else [asked])
+    if asked is None:
+        assert decision.outcome is Outcome.REJECTED
+        assert "refund made_re_0 has this refund's key" in decision.reason
+        assert replay.deliver(received(refund("re_1", 1))).outcome is Outcome.APPLIED
+
+
 def _unproven(refund_id: str, amount: int, **changes: Any) -> RefundFact:
     """A refund at the provider that claims to be a requested one, without proof."""
     fact = refund_fact("made_there", RefundStatus.SUCCEEDED, 9, amount, claims=refund_id)

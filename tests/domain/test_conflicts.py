@@ -46,7 +46,6 @@ _CASES: list[tuple[str, Fact | CallResult, str]] = [
     ("succeeded", _CANCELED, "canceled"),
     ("succeeded", replace(_PAID, captured=900), "9.00 EUR"),
     ("canceled", _PAID, "succeeded"),
-    ("canceled", canceled(20, CancelCause.ATTEMPTS_EXHAUSTED), "canceled"),
     ("failed", _PAID, "succeeded"),
     ("failed", _CANCELED, "canceled"),
     ("create refused", payment_fact(ProviderStatus.OPEN, 20), "refused to create"),

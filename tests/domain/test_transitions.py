@@ -81,10 +81,15 @@ def test_the_guard_is_the_table(source: Status, target: Status) -> None:
 
 def test_every_edge_really_happens() -> None:
     """Some report in some situation causes each edge of the table."""
+    begun: list[tuple[str, tuple[PaymentFact, ...]]]
+    begun = [(situation, ()) for situation in SITUATIONS]
+    # our cancel after the last attempt is under way, and the provider has gone on
+    begun += [("attempts used up", (payment_fact(status, 80),)) for status in ProviderStatus]
     met = set()
-    for situation, report in product(SITUATIONS, _REPORTS):
+    for (situation, before), report in product(begun, _REPORTS):
         replay = replay_until(situation)
-        replay.deliver(received(report))
+        for each in (*before, report):
+            replay.deliver(received(each))
         met |= {move for move in replay.transitions if move[0] is not None}
     assert met == set(_EDGES)
 

@@ -103,7 +103,8 @@ async def _taken_in(stack: Stack, evidence: Evidence) -> dict[str, list[Input]]:
     )
     found: dict[str, list[Input]] = {}
     rows = [row for row in evidence.inbox if row.outcome in {"applied", "stale"}]
-    for row in sorted(rows, key=lambda row: row.version or 0):
+    # what changed nothing has no version: another report of what is known
+    for row in sorted(rows, key=lambda row: (row.version is None, row.version or 0)):
         received = decoder.decode(by_position[row.position])
         assert not isinstance(received, DeadLetter)
         found.setdefault(row.payment_id, []).append(received.input)

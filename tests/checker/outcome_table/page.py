@@ -36,7 +36,8 @@ _HEAD: Final = """\
 
 Every input has exactly one outcome in every state of the payment. The outcomes are those of
 [status.py](../domain/status.py). An arrow means `applied`, with the new status; `applied` alone
-changes something else, or confirms what is known. `not met`: no history leads there.
+changes something else, or confirms what is known. `not met`: no history leads there. A cancel has
+the cause that its call key names, if that call was requested; otherwise somebody else cancelled.
 
 This page is generated from the states that the model checker reaches (`make model`), and the tests
 compare `decide` with it. After an intended change, generate it again and review the difference:

@@ -87,7 +87,8 @@ def _last_cancel(payment: Payment) -> str:
     if awaits_answer(payment):
         return ", our own cancel awaited"
     if is_final(payment.status):
-        return ""
+        # without that call, a report that carries its key is somebody else's cancel
+        return ", our own cancel requested too" if payment.status is Status.CANCELED else ""
     return f", our own cancel {'refused' if payment.last_cancel_refused else 'acknowledged'}"
 
 

@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from domain.inputs import Failure
 from domain.status import CancelCause, ProviderStatus, Status
 from tests.domain.histories.builders import (
     acknowledged,
@@ -200,6 +201,60 @@ ATTEMPT_HISTORIES: Final = (
             Reported(
                 payment_fact(_PENDING, 2, caused_by="pay_another:confirm:9.1", event_id="evt_again")
             ),
+        ),
+        Meaning(Status.REQUIRES_ACTION),
+    ),
+    History(
+        "a failure without a name is reported by a webhook and twice by a look",
+        create(max_attempts=2),
+        (
+            Reported(failed(None, 2)),
+            Reported(failed(None, 9, event_id="obj_1.looked_at")),
+            Reported(failed(None, 30, event_id="obj_1.looked_at_again")),
+        ),
+        Meaning(Status.REQUIRES_ACTION),
+    ),
+    History(
+        "a failure is named by our call in the webhook, and a look names nothing",
+        create(max_attempts=2),
+        (
+            Reported(failed(None, 2, caused_by=key("create"))),
+            Reported(failed(None, 9, event_id="obj_1.looked_at")),
+        ),
+        Meaning(Status.REQUIRES_ACTION),
+    ),
+    History(
+        "two failures without a name, of two calls of ours, are two",
+        create(max_attempts=2),
+        (
+            Reported(failed(None, 2, caused_by=key("create"))),
+            confirm(),
+            Reported(failed(None, 5, caused_by=key("confirm:2.1")), needs="confirm:2"),
+            Reported(acknowledged("cancel:exhausted"), needs="cancel:exhausted"),
+            Reported(canceled(50, CancelCause.ATTEMPTS_EXHAUSTED), needs="cancel:exhausted"),
+        ),
+        Meaning(Status.FAILED),
+    ),
+    History(
+        "two failures without a name, of two codes, are two",
+        create(max_attempts=3),
+        (
+            Reported(failed(None, 2)),
+            confirm(),
+            Reported(
+                failed(None, 5, failure=Failure("expired_card", "it has expired")),
+                needs="confirm:2",
+            ),
+        ),
+        Meaning(Status.REQUIRES_ACTION),
+    ),
+    History(
+        "in the second of a failure, a call that we never made starts no attempt",
+        create(max_attempts=2),
+        (
+            Reported(failed("at_1", 2)),
+            Reported(payment_fact(_PENDING, 2, caused_by=key("confirm:9"))),
+            Reported(payment_fact(_ACTION_NEEDED, 2, caused_by=key("confirm:8.1"))),
         ),
         Meaning(Status.REQUIRES_ACTION),
     ),

@@ -116,8 +116,8 @@ def payment_fact(status: ProviderStatus, second: int, **changes: Any) -> Payment
     return replace(fact, **changes)
 
 
-def failed(attempt: str, second: int, **changes: Any) -> PaymentFact:
-    """Return the fact that this attempt failed."""
+def failed(attempt: str | None, second: int, **changes: Any) -> PaymentFact:
+    """Return the fact that this attempt failed; None: the provider has no name for it."""
     fact = payment_fact(
         ProviderStatus.ATTEMPT_FAILED, second, attempt_ref=attempt, failure=DECLINED
     )

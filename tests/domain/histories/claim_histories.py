@@ -169,6 +169,33 @@ CLAIM_HISTORIES: Final = (
         _paid(300, re_1=RefundMeaning(_REQUESTED), other=_SUCCEEDED),
     ),
     History(
+        "somebody changes our refund under a key that we never used",
+        create(),
+        (
+            _CAPTURED,
+            refund("re_1", 400),
+            Reported(requested_refund_fact("re_1", _PENDING, 9, 400), needs="refund:re_1"),
+            Reported(
+                requested_refund_fact("re_1", _REFUNDED, 10, 400, caused_by=key("refund:re_0")),
+                needs="refund:re_1",
+            ),
+        ),
+        _paid(400, re_1=_SUCCEEDED),
+    ),
+    History(
+        "somebody refunds a part under the key of our refund of all",
+        create(),
+        (
+            _CAPTURED,
+            refund("re_1"),
+            Reported(
+                refund_fact("other", _REFUNDED, 9, 300, caused_by=key("refund:re_1")),
+                needs="refund:re_1",
+            ),
+        ),
+        _paid(300, re_1=RefundMeaning(_REQUESTED), other=_SUCCEEDED),
+    ),
+    History(
         "our call was made under two keys, and both took effect: the response decides",
         create(),
         (

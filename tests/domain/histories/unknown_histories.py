@@ -102,6 +102,19 @@ _READ_LATE: Final = (
         ),
         Meaning(Status.SUCCEEDED, 1000, 1000, 300, {"re_1": RefundMeaning(RefundStatus.SUCCEEDED)}),
     ),
+    History(
+        "a log is read again: the facts of our refund of all are read before its command",
+        create(),
+        (
+            Reported(payment_fact(ProviderStatus.SUCCEEDED, 4)),
+            Reported(requested_refund_fact("re_1", RefundStatus.SUCCEEDED, 8, 1000)),
+            Reported(requested_refund_fact("re_1", RefundStatus.FAILED, 9, 1000)),
+            refund("re_1"),
+        ),
+        Meaning(
+            Status.SUCCEEDED, 1000, 1000, 0, {"re_1": RefundMeaning(RefundStatus.FAILED, True)}
+        ),
+    ),
 )
 
 _REFUSED_BUT_HAPPENED: Final = (

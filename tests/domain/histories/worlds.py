@@ -59,6 +59,13 @@ _CAUSES: Final = (
     key("capture:1"),
     "pay_other:confirm:9",
 )
+_REFUND_CAUSES: Final = (
+    None,
+    key("refund:re_1"),
+    key("refund:re_1.2"),
+    key("refund:re_7"),
+    "pay_other:refund:re_4",
+)
 #: In total more than is captured: a refund that failed late may overlap with its replacement.
 #: Two are of an amount that a capture of a part leaves.
 _REFUND_AMOUNTS: Final = {"made_re_1": 100, "re_2": 500, "re_3": 400, "re_5": 1100, "re_6": 0}
@@ -87,6 +94,7 @@ _CALLS: Final = (
     "cancel:exhausted",
     "refund:re_1",
     "refund:re_4",
+    "refund:re_7",
 )
 _COMMANDS: Final[tuple[Command | Input, ...]] = (
     confirm(),
@@ -97,6 +105,7 @@ _COMMANDS: Final[tuple[Command | Input, ...]] = (
     received(cancel("op_expire", expired=True), EXPIRY),
     refund("re_1", 100),
     refund("re_4", 50),
+    refund("re_7"),
 )
 
 _seconds = st.integers(0, 4)
@@ -164,7 +173,7 @@ def _end(draw: st.DrawFn) -> list[PaymentFact]:
 
 
 def _refund_facts() -> st.SearchStrategy[RefundFact]:
-    """Each may claim to be a requested refund, or echo its key; only one is of its amount.
+    """Each may claim to be a requested refund, or echo its key; few are of its amount.
 
     Some are of a form in which a release looks like a refund.
     """
@@ -179,7 +188,7 @@ def _refund_facts() -> st.SearchStrategy[RefundFact]:
         _seconds,
         _ids,
         st.sampled_from([None, "re_1", "re_4"]),
-        st.sampled_from([None, key("refund:re_1"), key("refund:re_1.2"), "pay_other:refund:re_4"]),
+        st.sampled_from(_REFUND_CAUSES),
         st.sampled_from([True, False, True]),
     )  # fmt: skip
 
@@ -195,7 +204,7 @@ def _totals() -> st.SearchStrategy[RefundFact]:
         st.sampled_from([0, 100, 400, 600, 700, 1000]),
         _seconds,
         _ids,
-        st.sampled_from([None, key("refund:re_1"), key("refund:re_4"), "pay_other:refund:re_4"]),
+        st.sampled_from([*_REFUND_CAUSES, key("refund:re_4")]),
         st.lists(_refund_facts(), max_size=2, unique_by=lambda fact: fact.ref),
         st.booleans(),
     )  # fmt: skip

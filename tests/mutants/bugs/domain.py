@@ -171,14 +171,6 @@ BUGS: Final = (
     ),
     Bug(
         "domain",
-        "domain.on_fact:on_payment_fact",
-        "key.payment_id != payment.id",
-        "False",
-        "another payment's call key counts as an attempt of this payment",
-        (_ATTEMPTS.format("in_the_second_of_a_failure_only_the_next_attempts_facts_are_later"),),
-    ),
-    Bug(
-        "domain",
         "domain.on_result:_refused",
         "cancel=None, ",
         "",
@@ -224,6 +216,42 @@ BUGS: Final = (
         "attempt >= failed_attempt",
         "a failed attempt counts as open, in the second of its failure",
         (_ATTEMPTS.format("in_the_second_of_a_failure_only_the_next_attempts_facts_are_later"),),
+    ),
+    Bug(
+        "domain",
+        "domain.facts.join:_slot",
+        "_code(fact)",
+        "fact.event_id",
+        "a failure without a name counts as often as it is reported, and uses up every attempt",
+        (_HISTORIES.format("every_possible_order_ends_in_the_same_state"),),
+    ),
+    Bug(
+        "domain",
+        "domain.facts.join:_slot",
+        'return "failed by call", str(attempt)',
+        'return "failed with code", _code(fact)',
+        "of two failures of our calls one is lost, so the payment waits for ever",
+        (_HISTORIES.format("every_possible_order_ends_in_the_same_state"),),
+    ),
+    Bug(
+        "domain",
+        "domain.facts.join:failures",
+        "f.occurred_at < first.get(_code(f), _NEVER)",
+        "True",
+        "a look without the attempt's name is taken for one more failure",
+        (_HISTORIES.format("every_possible_order_ends_in_the_same_state"),),
+    ),
+    Bug(
+        "domain",
+        "domain.facts.join:failures",
+        "f.occurred_at < first.get(_code(f), _NEVER)",
+        "not first",
+        "a failure of another code is lost after one that has a name",
+        (
+            _ATTEMPTS.format(
+                "a_report_without_a_name_is_a_failure_of_its_own_if_it_can_be_no_known_one"
+            ),
+        ),
     ),
     Bug(
         "domain",

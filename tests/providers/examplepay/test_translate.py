@@ -141,7 +141,7 @@ def test_a_decline_belongs_to_the_last_attempt() -> None:
 def test_a_void_has_the_cause_that_its_key_names(void_key: str | None, cause: CancelCause) -> None:
     """The reason, which anybody can choose, makes no difference."""
     voided = payment("voided", void_reason="tries_used_up", void_key=void_key)
-    assert cause_of(PAYMENT_ID, fact_of(voided)) is cause
+    assert cause_of(fact_of(voided)) is cause
 
 
 @pytest.mark.parametrize("reference", [None, "", "order 7", "ref_", f"{REFUND_ID}\n", PAYMENT_ID])

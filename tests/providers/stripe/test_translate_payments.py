@@ -164,7 +164,7 @@ def test_a_cancellation_has_the_cause_that_its_key_names(
     about = intent(status="canceled", cancellation_reason=reason)
     fact = translator().translate(event("payment_intent.canceled", about, request=request_)).fact
     assert isinstance(fact, PaymentFact)
-    assert cause_of(PAYMENT, fact) is cause
+    assert cause_of(fact) is cause
 
 
 def test_an_event_has_the_key_of_its_call() -> None:

@@ -2,10 +2,8 @@
 
 from collections.abc import Iterator
 
-from msgspec.structs import replace
-
 from domain.decide import decide
-from domain.inputs import Input, Refund, Release
+from domain.inputs import Input, Release
 from domain.payment import Payment
 from domain.status import Outcome
 from ports.records import RecordOffset
@@ -40,21 +38,7 @@ class _Refold:
             self.payments[payment_id] = decision.payment
         self.outcomes[position] = decision.outcome
         if decision.outcome in _ACCEPTED:
-            accepted = _with_amount(received.input, decision.payment)
-            self.accepted.setdefault(payment_id, []).append(accepted)
-
-
-def _with_amount(input_: Input, payment: Payment | None) -> Input:
-    """A refund of all that was left, with the amount that this was.
-
-    The oracle does not know what was left when it was requested. The provider's objects, with which
-    the end state is compared too, have the right amount.
-    """
-    body = input_.body
-    if not isinstance(body, Refund) or payment is None:
-        return input_
-    (requested,) = (r for r in payment.refunds if r.id == body.refund_id)
-    return replace(input_, body=replace(body, amount=requested.amount))
+            self.accepted.setdefault(payment_id, []).append(received.input)
 
 
 def refolded(database: Database) -> Iterator[Violation]:

@@ -33,6 +33,11 @@ def _unnamed(second: int, needs: str = "") -> Reported:
     return Reported(canceled(second, None, event_id="evt_unnamed"), needs=needs)
 
 
+def _forged(second: int, call: str) -> Reported:
+    """Somebody cancels with a key of a call that we have not made."""
+    return Reported(canceled(second, CancelCause.PROVIDER, caused_by=key(call)))
+
+
 def _by_another(second: int) -> Reported:
     call = CallKey("pay_" + "b" * 30, Operation.CANCEL, "1")
     return Reported(canceled(second, CancelCause.PROVIDER, caused_by=str(call)))
@@ -113,6 +118,25 @@ CANCEL_HISTORIES: Final = (
             Reported(payment_fact(ProviderStatus.OPEN, 1)),
             *(_by_another(second) for second in (50, 60)),
         ),
+        _CANCELED,
+    ),
+    History(
+        "somebody cancels under the key of our own cancel, for which there is no reason yet",
+        create(max_attempts=2),
+        (
+            _CREATED,
+            Reported(payment_fact(ProviderStatus.OPEN, 1)),
+            _DECLINED,
+            _forged(50, _LAST),
+            _forged(60, f"{_LAST}.1"),
+            _unnamed(70),
+        ),
+        _CANCELED,
+    ),
+    History(
+        "somebody cancels under the key of a cancel that no client requested",
+        create(),
+        (_CREATED, Reported(payment_fact(ProviderStatus.OPEN, 1)), _forged(50, "cancel:1")),
         _CANCELED,
     ),
     History(

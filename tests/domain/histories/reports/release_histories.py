@@ -207,6 +207,28 @@ RELEASE_HISTORIES: Final = (
         _paid(700, 300, re_1=_GIVEN),
     ),
     History(
+        "somebody captures a part under the key of our refund, which is requested later",
+        _MANUAL,
+        (
+            _HELD,
+            _captured(700),
+            _candidate("rest", 300, 9, caused_by=key("refund:re_1")),
+            refund("re_1", 200),
+            Reported(acknowledged("refund:re_1"), needs="refund:re_1"),
+        ),
+        _paid(700, 0, re_1=RefundMeaning(RefundStatus.REQUESTED)),
+    ),
+    History(
+        "somebody cancels under the key of a refund that we never requested",
+        _MANUAL,
+        (
+            _HELD,
+            Reported(canceled(50, CancelCause.PROVIDER, caused_by=key("refund:re_1"))),
+            _candidate("all", 1000, 50, caused_by=key("refund:re_1")),
+        ),
+        Meaning(Status.CANCELED),
+    ),
+    History(
         "an authorization is cancelled, and all of it is reported as a refund",
         _MANUAL,
         (

@@ -120,6 +120,46 @@ TOTAL_HISTORIES: Final = (
         _paid(700, re_1=_GIVEN, total=_GIVEN),
     ),
     History(
+        "somebody gives back less under the key of our own refund, which is on its way",
+        create(),
+        (
+            _PAID,
+            refund("re_1", 400),
+            _total(300, 10, "refund:re_1", caused_by=key("refund:re_1")),
+            _total(0, 11, "refund:re_1", caused_by=key("refund:re_1.1")),
+        ),
+        _paid(300, re_1=RefundMeaning(RefundStatus.REQUESTED), total=_GIVEN),
+    ),
+    History(
+        "somebody gives back another amount under the key of our own refund, by name",
+        create(),
+        (
+            _PAID,
+            refund("re_1", 400),
+            _total(
+                600,
+                10,
+                "refund:re_1",
+                caused_by=key("refund:re_1"),
+                listed=(_named("other", 600, 10, caused_by=key("refund:re_1")),),
+            ),
+        ),
+        _paid(600, re_1=RefundMeaning(RefundStatus.REQUESTED), other=_GIVEN),
+    ),
+    History(
+        "a total has the keys of two refunds of ours, and room for the one that was answered",
+        create(),
+        (
+            _PAID,
+            refund("re_1", 400),
+            refund("re_2", 500),
+            _total(10, 9, "refund:re_1", caused_by=key("refund:re_1")),
+            _total(510, 10, "refund:re_2", caused_by=key("refund:re_2")),
+            Reported(acknowledged("refund:re_2"), needs="refund:re_2"),
+        ),
+        _paid(510, re_1=RefundMeaning(RefundStatus.REQUESTED), re_2=_GIVEN, total=_GIVEN),
+    ),
+    History(
         "somebody gives back while our own refund is on its way",
         create(),
         (_PAID, refund("re_1", 400), _total(300, 10)),

@@ -169,7 +169,7 @@ BUGS: Final = (
     ),
     Bug(
         "domain",
-        "domain.facts.refund_totals:unnamed",
+        "domain.facts.refund_totals:_not_named",
         "total.amount - let_go - named",
         "total.amount - named",
         "what a partial capture let go counts as refunded where only totals are reported",
@@ -177,9 +177,9 @@ BUGS: Final = (
     ),
     Bug(
         "domain",
-        "domain.facts.refund_totals:unnamed",
-        "for r in reported if _is_in(total, r)",
-        "for r in reported if False",
+        "domain.facts.refund_totals:_not_named",
+        "for r in given_back if _is_in(total, r)",
+        "for r in given_back if False",
         "a refund counts twice: by its name and in the total",
         (_HISTORIES,),
     ),
@@ -202,7 +202,7 @@ BUGS: Final = (
     Bug(
         "domain",
         "domain.facts.refund_totals:echoed",
-        "r.id in payment.echoed_refunds and",
+        "refund.id in payment.echoed_refunds and",
         "",
         "any requested refund is shown as made once a total was reported",
         (_HISTORIES,),
@@ -290,7 +290,7 @@ BUGS: Final = (
     Bug(
         "domain",
         "domain.facts.refund_totals:echoed",
-        "and r.refusal is None",
+        "and refund.refusal is None",
         "",
         "a refused refund is shown as made because a total carries its key",
         (_HISTORIES,),
@@ -298,7 +298,7 @@ BUGS: Final = (
     Bug(
         "domain",
         "domain.facts.refunds:all_refunds",
-        "unnamed(payment, _given_back(payment, refs), echoed.values())",
+        "unnamed(payment, given_back, echoed.values())",
         "unnamed(payment, payment.provider_refunds, echoed.values())",
         "a refund that only a total reports is not shown after a named release",
         (_HISTORIES,),
@@ -306,7 +306,7 @@ BUGS: Final = (
     Bug(
         "domain",
         "domain.facts.refunds:reserved_amount",
-        "named + _unnamed_amount(payment, refs)",
+        "named + _unnamed_amount(payment, refs, answered)",
         "named",
         "what only a total reports as given back can be refunded once more",
         (
