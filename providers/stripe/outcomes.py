@@ -159,11 +159,13 @@ def may_name_key(event: Mapping[str, Any]) -> bool:
     return not isinstance(event.get("request"), str)
 
 
-def unproved(object_ids: Collection[str]) -> Unknown:
-    """Returns the outcome of a create if these intents have our ID, but nothing proves them."""
+def unproved(object_ids: Collection[str], what: str) -> Unknown:
+    """Returns the outcome of a call if these objects have our ID, but nothing proves them.
+
+    ``what`` says what they are and have, such as "refunds have our refund ID".
+    """
     shown = ", ".join(sorted(object_ids)[:_SHOWN])
     return Unknown(
-        f"{len(object_ids)} payment intents have our payment ID, and no event says which call "
-        f"created them: {shown}",
+        f"{len(object_ids)} {what}, and no event says which call created them: {shown}",
         is_available=True,
     )

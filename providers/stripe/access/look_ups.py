@@ -51,7 +51,8 @@ CREATE_EVENTS: Final = (
     "payment_intent.processing",
     "payment_intent.succeeded",
 )
-REFUND_EVENT: Final = "refund.created"
+#: The event of a refund's creation, and that of its charge, which accounts of old versions have.
+REFUND_EVENTS: Final = ("refund.created", "charge.refunded")
 
 Window = dict[str, int]
 
@@ -136,7 +137,7 @@ class LookUps:
                 made = _about(event)
         if made is not None:
             return Acknowledged(made)
-        return unproved(open_ids) if open_ids else None
+        return unproved(open_ids, "payment intents have our payment ID") if open_ids else None
 
     async def _find_searched(self, call: ProviderCall, reading: Reading) -> str | None:
         """Finds what this call created by Stripe's search, and an event that names the call.
@@ -165,10 +166,11 @@ class LookUps:
     async def _find_refund(
         self, call: ProviderCall, window: Window, reading: Reading
     ) -> CallOutcome | None:
-        """Finds the refund that this call made, by payment, amount, our ID and age.
+        """Finds the refund that this call made, by payment, amount, our ID, age and an event.
 
-        Our ID alone is not enough: anybody with access can write it on another refund. The event of
-        a refund's creation names the call. If Stripe no longer lists it, the oldest refund is ours.
+        All but the event anybody with access can copy onto another refund. The event of a refund's
+        creation names the call. In an account of a version that has no such event, the charge's
+        names it. While Stripe ascribes a possible refund to nobody, the outcome is unknown.
         """
         found = await reading.all_of(
             "/v1/refunds",
@@ -177,26 +179,28 @@ class LookUps:
         )
         if not found:
             return None
-        refs = [str(item["id"]) for item in reversed(found)]  # the oldest first
+        possible = list(reversed(found))  # the oldest first
         ours: dict[str, bool] = {}
-        for item in found[-SEARCHED_MAX:]:
+        for item in possible[:SEARCHED_MAX]:
             if "created" in item:
-                events = await self._events_at(reading, (REFUND_EVENT,), item["created"])
-                ours |= _ascribed(events, refs, call)
-        if not any(ours.values()) and len(ours) < len(refs):
+                events = await self._events_at(reading, REFUND_EVENTS, item["created"])
+                ours |= _ascribed(events, possible, call)
+        if not any(ours.values()) and len(ours) < len(possible):
             ours |= _ascribed(
                 await reading.all_of(
                     "/v1/events",
-                    lambda event: _about(event) in refs,
-                    types=(REFUND_EVENT,),
+                    lambda event: _is_about_any(event, possible),
+                    types=REFUND_EVENTS,
                     created=window,
                 ),
-                refs,
+                possible,
                 call,
             )
-        possible = [ref for ref in refs if ours.get(ref, True)]
-        made = sorted(possible, key=lambda ref: ref not in ours)
-        return Acknowledged(made[0]) if made else None
+        made = [str(item["id"]) for item in possible if ours.get(str(item["id"]))]
+        if made:
+            return Acknowledged(made[0])
+        open_ids = {str(item["id"]) for item in possible} - ours.keys()
+        return unproved(open_ids, "refunds have our refund ID") if open_ids else None
 
     async def _find_cancel(
         self, call: ProviderCall, intent: Item, window: Window, reading: Reading
@@ -288,15 +292,34 @@ def _may_be_made(item: Item, call: ProviderCall, window: Window) -> bool:
     return _amount_in(item) == units_of(call) and is_of_a_try
 
 
+def _is_about_any(event: Item, refunds: Sequence[Item]) -> bool:
+    return any(_about(event) in {item["id"], item.get("charge")} for item in refunds)
+
+
 def _ascribed(
-    events: Sequence[Item], refs: Sequence[str], call: ProviderCall
+    events: Sequence[Item], refunds: Sequence[Item], call: ProviderCall
 ) -> Mapping[str, bool]:
     """Returns whether a call made each of these refunds, as far as events say it."""
-    return {
+    ids = {str(item["id"]) for item in refunds}
+    ascribed = {
         _about(event): is_caused_by(event, call)
         for event in events
-        if _about(event) in refs and may_name_key(event)
+        if _about(event) in ids and may_name_key(event)
     }
+    for event in events:
+        if is_caused_by(event, call) and not any(ascribed.values()):
+            # a charge's event does not name the refund: it is the only one that it can be about
+            near = [item for item in refunds if _is_reported_by(item, event)]
+            open_ids = {str(item["id"]) for item in near} - ascribed.keys()
+            ascribed |= dict.fromkeys(open_ids, True) if len(open_ids) == 1 else {}
+    return ascribed
+
+
+def _is_reported_by(refund: Item, event: Item) -> bool:
+    """Returns whether an event of the charge has the time of a refund's creation."""
+    at, made = int(event["created"]), refund.get("created")
+    within = _around(made) if isinstance(made, int) else {"gte": at, "lte": at}
+    return _about(event) == refund.get("charge") and within["gte"] <= at <= within["lte"]
 
 
 def _amount_in(refund: Item) -> int:

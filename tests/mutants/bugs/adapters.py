@@ -277,7 +277,7 @@ BUGS: Final = (
     Bug(
         "providers",
         "providers.stripe.access.look_ups:LookUps._find_refund",
-        "if ours.get(ref, True)]",
+        'if ours.get(str(item["id"]))]',
         "]",
         "a refund that another call made counts as the requested one",
         (
@@ -295,7 +295,7 @@ BUGS: Final = (
     Bug(
         "providers",
         "providers.stripe.access.look_ups:LookUps._find_created",
-        "return unproved(open_ids) if open_ids else None",
+        'return unproved(open_ids, "payment intents have our payment ID") if open_ids else None',
         "return None",
         "a create that may have happened is made again: the customer pays twice",
         (_LOOK_UP.format("a_create_that_nothing_proves_is_unknown"),),

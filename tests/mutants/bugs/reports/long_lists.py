@@ -93,7 +93,7 @@ BUGS: Final = (
     Bug(
         "providers",
         "providers.stripe.access.look_ups:LookUps._find_refund",
-        "not any(ours.values()) and len(ours) < len(refs)",
+        "not any(ours.values()) and len(ours) < len(possible)",
         "True",
         "the look-up of a refund reads the events of every refund of the account",
         (_LONG.format("a_refund_among_many_is_found_with_few_requests"),),

@@ -10,6 +10,7 @@ _HISTORIES: Final = (
 _VERSIONS: Final = "tests/providers/stripe/test_versions.py::test_{}"
 
 _LOOK_UP: Final = "tests/providers/stripe/access/test_look_up.py::test_{}"
+_REFUND_LOOK_UP: Final = "tests/providers/stripe/access/test_refund_look_up.py"
 
 _ROWS: Final = "tests/processor/postgres/test_changed_rows.py::test_{}"
 
@@ -65,7 +66,31 @@ BUGS: Final = (
         "and may_name_key(event)",
         "",
         "a refund whose event names no key is made a second time",
-        (_LOOK_UP.format("a_refund_whose_event_names_no_key_is_found"),),
+        (_LOOK_UP.format("a_refund_whose_event_names_no_key_is_unknown"),),
+    ),
+    Bug(
+        "providers",
+        "providers.stripe.access.look_ups:LookUps._find_refund",
+        'if ours.get(str(item["id"]))]',
+        'if ours.get(str(item["id"]), True)]',
+        "a refund onto which somebody copied our ID counts as ours while no event is listed",
+        (_REFUND_LOOK_UP,),
+    ),
+    Bug(
+        "providers",
+        "providers.stripe.access.look_ups:_ascribed",
+        "if len(open_ids) == 1 else {}",
+        "if open_ids else {}",
+        "of two refunds of one second, one with a copied ID counts as ours",
+        (_REFUND_LOOK_UP,),
+    ),
+    Bug(
+        "providers",
+        "providers.stripe.access.look_ups:_is_reported_by",
+        'and within["gte"] <= at <= within["lte"]',
+        "",
+        "a refund of a lost answer stays unknown where somebody copied its ID at another time",
+        (_REFUND_LOOK_UP,),
     ),
     Bug(
         "providers",

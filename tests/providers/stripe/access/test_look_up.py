@@ -189,15 +189,20 @@ def with_old_events(api: StripeApi, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(api._look_ups._readings, "_get", listed)
 
 
-async def test_a_refund_whose_event_names_no_key_is_found(
+async def test_a_refund_whose_event_names_no_key_is_unknown(
     api: StripeApi, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Taken for somebody else's it would be made a second time."""
+    """Taken for somebody else's it would be made a second time, taken for ours perhaps never."""
     paid = await acknowledged(api, call("create"))
     provider_call, since = call("refund", paid), now()
     made = await acknowledged(api, provider_call)
     with_old_events(api, monkeypatch)
-    assert await api.look_up(provider_call, since) == Acknowledged(made)
+    outcome = await api.look_up(provider_call, since)
+    assert isinstance(outcome, Unknown)
+    assert outcome.is_available
+    assert f"1 refunds have our refund ID, and no event says which call created them: {made}" == (
+        outcome.reason
+    )
 
 
 async def test_an_attempt_that_failed_without_naming_a_key_is_unknown(
@@ -254,7 +259,7 @@ async def test_a_refund_that_only_copies_our_id_is_not_found(
 async def test_a_refund_of_no_time_of_our_call_is_not_found(
     api: StripeApi, provider: Simulator
 ) -> None:
-    """Someone may have guessed our ID, or copied it later. Of our time, it counts as ours."""
+    """Someone may have guessed our ID, or copied it later. Of our time, it may be ours."""
     paid = await acknowledged(api, call("create"))
     provider.set_faults(generation_failure=1.0)
     unlisted = await acknowledged(api, call("refund", paid, key="somebody"))
@@ -262,7 +267,8 @@ async def test_a_refund_of_no_time_of_our_call_is_not_found(
     assert await api.look_up(call("refund", paid), now() + beyond) is None
     assert await api.look_up(call("refund", paid), now() - 2 * beyond, now() - beyond) is None
     found = await api.look_up(call("refund", paid), now() - beyond, now())
-    assert found == Acknowledged(unlisted)
+    assert isinstance(found, Unknown)
+    assert unlisted in found.reason
 
 
 async def test_a_refund_of_another_payment_is_not_found(api: StripeApi) -> None:
