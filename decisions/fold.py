@@ -136,10 +136,11 @@ class _Fold:
         if payment_id in self._quarantined and isinstance(row.received.input.body, Release):
             self._release(row)
             return
-        if payment_id in self._poisoned and payment_id not in self._quarantined:
+        foreign = self._foreign(row.received)
+        begins = payment_id in self._poisoned and payment_id not in self._quarantined
+        if begins and foreign is None:
             self._quarantine_failure(row, self._poisoned[payment_id])
             return
-        foreign = self._foreign(row.received)
         has_effect_here = foreign is None and not leaves_id_free(row.received.input.body)
         if payment_id in self._quarantined and has_effect_here:
             row.outcome, row.reason = Outcome.PARKED, "the payment is quarantined for an operator"
@@ -171,7 +172,9 @@ class _Fold:
         Whose object it is may become known before the quarantine ends.
         """
         is_result = isinstance(received.input.body, CallResult)
-        if is_result or payment is None or payment.id not in self._quarantined:
+        if is_result or payment is None:
+            return None
+        if payment.id not in self._quarantined and payment.id not in self._poisoned:
             return None
         reason = other_object(payment, object_id)
         if reason is None:

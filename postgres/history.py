@@ -71,13 +71,14 @@ NEVER_CAME: Final = "its payment never came"
 SENT_ON: Final = "it waited until another payment had the object that it names, and was sent on"
 
 #: Sends on what waited too long for the payment that it named, where another payment has its
-#: object. It leaves that payment its event ID, as it would have if it had come now.
+#: object. It leaves that payment its event ID, as it would have if it had come now. Also what began
+#: a quarantine: nothing could be said of it as it came, and the release may take long.
 _SEND_ON: Final = """
     with old as (
         select i.event_id, i.recorded_at, p.payment_id, i.headers, i.value, i.received_at
         from inbox i join payments p on p.provider = i.headers ->> %(provider)s
             and p.object_id = i.headers ->> %(object_id)s and p.payment_id <> i.payment_id
-        where i.recorded_at < %(before)s and i.outcome = 'parked'
+        where i.recorded_at < %(before)s and {waits}
         order by i.recorded_at limit %(limit)s for update of i skip locked
     ), sent as (
         insert into unrouted (event_id, provider, object_id, headers, value, received_at,
@@ -91,6 +92,14 @@ _SEND_ON: Final = """
         event_id = concat(old.headers ->> %(event_id)s, '@', i.topic, '/', i.partition, '/',
             i."offset")
     from old where i.event_id = old.event_id and i.recorded_at = old.recorded_at"""
+#: By what it is: each has an index of its own, that has only such rows.
+SENDING_ON: Final = {
+    "parked": _SEND_ON.format(waits="i.outcome = 'parked'"),
+    "quarantined": _SEND_ON.format(
+        waits="""i.outcome = 'quarantined'
+            and i.payment_id in (select payment_id from quarantines)"""
+    ),
+}
 
 #: Ends inputs whose payment does not exist. A create that decides such an input at the same moment
 #: has either locked the row, or finds it changed and decides again.
@@ -111,17 +120,20 @@ _GIVE_UP: Final = """
 async def give_up_parked(connection: Connection, before: datetime, limit: int) -> int:
     """Ends inputs parked before then whose payment never came. Returns how many.
 
-    A webhook whose object another payment has is a conflict, and is sent on to that payment. A
-    command is rejected, any other input is ignored, and its bytes are dropped. This is final,
-    even if the payment comes later.
+    A webhook whose object another payment has is a conflict, and is sent on to that payment, also
+    one that began a quarantine. A command is rejected, any other input is ignored, and its bytes
+    are dropped. This is final, even if the payment comes later.
     """
     names = {"provider": PROVIDER, "object_id": OBJECT_ID, "event_id": EVENT_ID}
     values = names | {"before": before, "limit": limit, "reason": SENT_ON}
-    sent_on = await connection.execute(_SEND_ON, values)
+    ended = 0
+    for statement in SENDING_ON.values():
+        sent_on = await connection.execute(statement.encode(), values)
+        ended += sent_on.rowcount
     given_up = await connection.execute(
         _GIVE_UP, [before, PROVIDER, OBJECT_ID, limit, NEVER_CAME, PAYMENT_COMMANDS]
     )
-    return sent_on.rowcount + given_up.rowcount
+    return ended + given_up.rowcount
 
 
 async def delete_history(connection: Connection, table: str, before: datetime, limit: int) -> int:

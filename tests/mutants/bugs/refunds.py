@@ -33,7 +33,7 @@ BUGS: Final = (
     Bug(
         "stream",
         "decisions.fold:_Fold._other_object",
-        "is_result or payment is None or payment.id not in self._quarantined",
+        "payment.id not in self._quarantined and payment.id not in self._poisoned",
         "True",
         "a quarantine keeps a webhook from the payment that comes to have its object",
         (
@@ -59,12 +59,25 @@ BUGS: Final = (
     Bug(
         "sql",
         "postgres.history:give_up_parked",
-        "sent_on = await connection.execute(_SEND_ON, values)",
-        "sent_on = await connection.execute('select 1 where false')",
+        "statement.encode(), values",
+        "'select 1 where false'",
         "a webhook that waited for a payment that never came is lost to the one with its object",
         (
             _MISROUTED.format(
                 "what_waited_for_another_payment_is_sent_on_before_it_is_given_up"
+            ),
+        ),
+        servers=True,
+    ),
+    Bug(
+        "sql",
+        "postgres.history:SENDING_ON",
+        "i.outcome = 'quarantined'",
+        "i.outcome = 'parked'",
+        "a payment's quarantine keeps another one's event for good",
+        (
+            _MISROUTED.format(
+                "what_quarantined_another_payment_is_sent_on_before_it_is_forgotten"
             ),
         ),
         servers=True,

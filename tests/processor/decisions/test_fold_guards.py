@@ -1,6 +1,7 @@
 """The fold isolates payments our code failed on, and refuses objects of other payments."""
 
 import pytest
+from msgspec.structs import replace
 
 from decisions.fold import fold
 from domain.status import Outcome, Status
@@ -86,6 +87,31 @@ def test_a_payment_that_could_not_be_written_is_quarantined() -> None:
     assert [str(row.outcome) for row in plan.inbox] == ["quarantined", "parked", "applied"]
     assert plan.quarantines == {ONE: (batch[0].event_id, "CheckViolation: no")}
     assert plan.payments.keys() == {TWO}
+
+
+@pytest.mark.parametrize("owner", ["known", "not known yet"])
+def test_a_payment_that_could_not_be_written_keeps_no_other_payments_event(owner: str) -> None:
+    """It is not quarantined for it, and the event goes to the payment whose object it names."""
+    log = Log()
+    known = stored(folded(log.create(ONE), log.result(ONE), log.create(TWO)))
+    if owner == "known":
+        known = stored(folded(log.create(ONE), log.result(ONE), log.create(TWO), log.result(TWO)))
+    foreign = received(log.webhook(ONE, "succeeded", "evt_foreign", id=object_of(TWO)))
+    own = received(log.webhook(ONE, "succeeded"))
+    plan = fold(known, [foreign, own], {ONE: "CheckViolation: no"})
+    assert [str(row.outcome) for row in plan.inbox] == ["conflict", "quarantined"]
+    assert plan.quarantines == {ONE: (own.event_id, "CheckViolation: no")}
+    assert plan.misrouted == [foreign]
+
+
+def test_a_payment_that_cannot_be_read_keeps_no_other_payments_event() -> None:
+    """It has no object as far as anybody can tell, but another payment has the one named."""
+    log = Log()
+    known = stored(folded(log.create(TWO), log.result(TWO)))
+    foreign = received(log.webhook(ONE, "succeeded", "evt_foreign", id=object_of(TWO)))
+    plan = fold(replace(known, unreadable={ONE: "no"}), [foreign])
+    assert [str(row.outcome) for row in plan.inbox] == ["conflict"]
+    assert (plan.quarantines, plan.misrouted) == ({}, [foreign])
 
 
 @pytest.mark.parametrize("reported_by", ["webhook", "result"])

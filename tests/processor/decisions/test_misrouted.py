@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import timedelta
+from typing import LiteralString
 
 import pytest
 
@@ -19,6 +20,12 @@ pytestmark = pytest.mark.anyio
 ABOUT: dict[str, Callable[[Log, str], ConsumedRecord]] = {
     "a refund": lambda log, meant: log.refund_event(meant, "re_1", "succeeded", 300),
     "the payment": lambda log, meant: log.webhook(meant, "succeeded", "evt_meant"),
+}
+
+#: What keeps a payment from taking inputs: it is quarantined, or is as soon as it takes its next.
+QUARANTINED: dict[str, LiteralString] = {
+    "quarantined": "insert into quarantines values (%s, 'evt', 'x', now()) returning 1",
+    "unreadable": "update payments set document = '{}' where payment_id = %s returning 1",
 }
 
 
@@ -56,19 +63,18 @@ async def test_the_payment_that_owns_the_object_gets_the_webhook(
         assert len(routing.outbox.records) == 1
 
 
-@pytest.mark.parametrize("named", ["none that exists", "quarantined"])
+@pytest.mark.parametrize("named", ["none that exists", *QUARANTINED])
 async def test_no_other_payments_name_hides_a_webhook_from_the_objects_owner(
     group: Group, pool: Pool, clock: Clock, named: str
 ) -> None:
-    """Neither the name of a payment that never comes, nor of one whose inputs wait."""
+    """Neither the name of a payment that never comes, nor of one that takes no inputs."""
     log, other, meant = Log(), payment(), payment()
     routing = Routing(pool, clock)
     async with group.worker(0) as worker:
         await worker.process(log.create(meant), log.result(meant))
-        if named == "quarantined":
+        if named in QUARANTINED:
             await worker.process(log.create(other), log.result(other))
-            quarantine = "insert into quarantines values (%s, 'evt', 'x', %s) returning 1"
-            assert await database.rows(pool, quarantine, other, clock())
+            assert await database.rows(pool, QUARANTINED[named], other)
         about = log.refund_event(meant, "re_1", "succeeded", 300)
         wrong = _under(log, other, about)
         await worker.process(wrong)
@@ -141,8 +147,7 @@ async def test_a_quarantine_keeps_nothing_from_a_payment_that_comes_to_have_the_
     misled = _under(log, wrong, _without_key(log, meant))
     async with group.worker(0) as worker:
         await worker.process(log.create(wrong), log.result(wrong))
-        quarantine = "insert into quarantines values (%s, 'evt', 'x', %s) returning 1"
-        assert await database.rows(pool, quarantine, wrong, clock())
+        assert await database.rows(pool, QUARANTINED["quarantined"], wrong)
         await worker.process(misled)
         assert await group.outcomes(misled) == ["conflict"]
         await worker.process(log.create(meant), log.result(meant))
@@ -235,3 +240,28 @@ async def test_what_waited_for_another_payment_is_sent_on_before_it_is_given_up(
         await worker.process(*routed, *misled)
         assert await group.outcomes(*routed) == ["applied", "applied"]
         assert await group.outcomes(*misled) == ["conflict", "conflict"]
+
+
+async def test_what_quarantined_another_payment_is_sent_on_before_it_is_forgotten(
+    group: Group, pool: Pool, clock: Clock
+) -> None:
+    """Nobody could tell what it is about when it came. The quarantine waits for its operator."""
+    log, wrong, meant = Log(), payment(), payment()
+    routing = Routing(pool, clock)
+    about = _without_key(log, meant)
+    misled = _under(log, wrong, about)
+    async with group.worker(0) as worker:
+        await worker.process(log.create(wrong), log.result(wrong))
+        assert await database.rows(pool, QUARANTINED["unreadable"], wrong)
+        await worker.process(misled)
+        assert await group.outcomes(misled) == ["quarantined"]
+        await worker.process(log.create(meant), log.result(meant))
+        assert await PostgresHistory(pool).give_up_parked(clock() + timedelta(days=1000), 100) == 1
+        assert await group.outcomes(misled) == ["conflict"]
+        await routing.router.route_waiting()
+        assert [sent.key for sent in routing.outbox.records] == [meant.encode()]
+        routed = _under(log, meant, about)
+        await worker.process(routed, misled)
+        assert await group.outcomes(routed, misled) == ["applied", "conflict"]
+    quarantined = await database.rows(pool, "select payment_id from quarantines")
+    assert quarantined == [(wrong,)]

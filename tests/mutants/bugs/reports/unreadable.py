@@ -5,6 +5,7 @@ from typing import Final
 from tests.mutants.planted import Bug
 
 _DECODE: Final = "tests/processor/decisions/test_decode.py::test_{}"
+_FOLD_GUARDS: Final = "tests/processor/decisions/test_fold_guards.py::test_{}"
 _FETCHING: Final = "tests/providers/stripe/test_fetching.py::test_{}"
 _INGRESS: Final = "tests/ingress/routes/test_webhooks.py::test_{}"
 _KIT: Final = "tests/conformance/test_translation.py::test_{}"
@@ -235,6 +236,22 @@ BUGS: Final = (
             "tests/processor/decisions/test_misrouted.py::test_no_other_payments_name_hides_a_webhook_from_the_objects_owner",
         ),
         servers=True,
+    ),
+    Bug(
+        "stream",
+        "decisions.fold:_Fold._take",
+        "if begins and foreign is None:",
+        "if begins:",
+        "a payment that can't be read is quarantined for another one's event, and keeps it",
+        (_FOLD_GUARDS.format("a_payment_that_cannot_be_read_keeps_no_other_payments_event"),),
+    ),
+    Bug(
+        "stream",
+        "decisions.fold:_Fold._other_object",
+        "and payment.id not in self._poisoned",
+        "",
+        "a payment that can't be written keeps the event of one whose object is not known yet",
+        (_FOLD_GUARDS.format("a_payment_that_could_not_be_written_keeps_no_other_payments_event"),),
     ),
     Bug(
         "worker",

@@ -174,8 +174,8 @@ BUGS: Final = (
     Bug(
         "stream",
         "decisions.fold:_Fold._take",
-        "in self._poisoned and payment_id not in self._quarantined:",
-        "in self._poisoned:",
+        "in self._poisoned and payment_id not in self._quarantined",
+        "in self._poisoned",
         "an input of a quarantined payment begins a second quarantine",
         (_FOLD_RELEASE.format("a_release_that_fails_changes_no_waiting_row"),),
     ),
