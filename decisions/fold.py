@@ -217,7 +217,7 @@ class _Fold:
         self._plan.inbox = [each for each in self._plan.inbox if each is not row]
         self._plan.duplicates.append(row.received)
         if row.waits_as is not None:
-            self._plan.superseded.append(row.waits_as)
+            self._plan.superseded[row.waits_as] = row.received.payment_id
 
     def _quarantine_failure(self, row: InboxRow, error: str) -> None:
         self._quarantine(row, f"our own code failed: {error}", error)

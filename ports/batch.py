@@ -82,8 +82,9 @@ class WriteSet:
 
     inbox: list[InboxRow] = field(default_factory=list)
     duplicates: list[DecodedInput] = field(default_factory=list)
-    #: Keys of waiting rows that go: another record of their event was decided.
-    superseded: list[str] = field(default_factory=list)
+    #: Waiting rows that go, by key, each with its payment's ID: another record of their event was
+    #: decided.
+    superseded: dict[str, str] = field(default_factory=dict)
     dead_letters: list[DeadLetter] = field(default_factory=list)
     #: Webhooks that name another payment's object: the router sends them to that payment too.
     misrouted: list[DecodedInput] = field(default_factory=list)

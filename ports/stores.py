@@ -148,6 +148,13 @@ class RoutingStore(Protocol):
         """Records webhooks that belong to no payment, with the reason."""
         ...
 
+    async def ignore_waiting(self, ignored: Sequence[IgnoredWebhook], now: datetime) -> None:
+        """Records those that waited in vain, and deletes them.
+
+        One that waits for another payment by now, or has one, goes on waiting.
+        """
+        ...
+
     async def mark_missed(self, stored_since: datetime) -> None:
         """Makes webhooks routable that were stored at the same moment as their payment's object."""
         ...
@@ -160,8 +167,11 @@ class RoutingStore(Protocol):
         """Returns webhooks that were stored before then, oldest first."""
         ...
 
-    async def delete_unrouted(self, event_ids: Sequence[str]) -> None:
-        """Deletes webhooks that were sent on."""
+    async def delete_unrouted(self, ended: Sequence[UnroutedWebhook]) -> None:
+        """Deletes webhooks that were sent on or ended.
+
+        One that waits for another payment by now goes on waiting.
+        """
         ...
 
 

@@ -29,6 +29,14 @@ PARK_UNROUTED: Final = """
     left join payments p using (provider, object_id)
     on conflict do nothing"""
 
+#: A payment refused what the router sent it, which the router may not have deleted yet.
+PARK_AGAIN: Final = """
+    update unrouted u set payment_id = coalesce(p.payment_id, n.payment_id), recorded_at = %s
+    from unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::text[])
+        as n(event_id, provider, object_id, payment_id, refused_by)
+    left join payments p using (provider, object_id)
+    where u.event_id = n.event_id and u.payment_id = n.refused_by"""
+
 #: A batch marks what waited for its payments' objects, so that no poll has to look at what waits.
 MARK_ROUTABLE: Final = """
     update unrouted u set payment_id = n.payment_id
@@ -55,7 +63,24 @@ EXPIRED_UNROUTED: Final = """
     select event_id, provider, object_id, headers, value, payment_id from unrouted
     where recorded_at < %s order by recorded_at limit %s"""
 
-DELETE_UNROUTED: Final = "delete from unrouted where event_id = any(%s)"
+#: Of what was sent on or ended as it was read: meanwhile its payment may have become known, or it
+#: may wait for another one.
+DELETE_UNROUTED: Final = """
+    delete from unrouted u using unnest(%s::text[], %s::text[]) as n(event_id, payment_id)
+    where u.event_id = n.event_id and u.payment_id is not distinct from n.payment_id"""
+
+IGNORE_WAITING: Final = """
+    with ended as (
+        delete from unrouted u using unnest(%(ids)s::text[], %(payments)s::text[])
+            as n(event_id, payment_id)
+        where u.event_id = n.event_id and u.payment_id is not distinct from n.payment_id
+        returning u.event_id)
+    insert into ignored_webhooks (recorded_at, event_id, provider, kind, reason, received_at)
+    select %(now)s, n.* from unnest(%(ids)s::text[], %(providers)s::text[], %(kinds)s::text[],
+        %(reasons)s::text[], %(received)s::timestamptz[])
+        as n(event_id, provider, kind, reason, received_at)
+    where n.event_id in (select event_id from ended)
+    on conflict do nothing"""
 
 LEAD: Final = "select pg_try_advisory_lock(%s)"
 
@@ -115,7 +140,7 @@ async def owners(
 async def park_unrouted(
     connection: Connection, waiting: Sequence[UnroutedWebhook], now: datetime
 ) -> None:
-    """Stores webhooks until their payments are known."""
+    """Stores webhooks until their payments are known. One that waits already stays as it is."""
     rows = [
         (
             u.event_id, u.provider, u.object_id,
@@ -129,6 +154,19 @@ async def park_unrouted(
         await connection.execute(PARK_UNROUTED, [now, *columns])
 
 
+async def park_refused(
+    connection: Connection, refused: Sequence[tuple[str, UnroutedWebhook]], now: datetime
+) -> None:
+    """Stores webhooks that a payment refused, each with that payment's ID.
+
+    What the router has just sent to it waits for another payment from now on.
+    """
+    rows = [(u.event_id, u.provider, u.object_id, u.payment_id, by) for by, u in refused]
+    columns = [list(column) for column in zip(*rows, strict=True)]
+    await connection.execute(PARK_AGAIN, [now, *columns])
+    await park_unrouted(connection, [webhook for _, webhook in refused], now)
+
+
 async def record_ignored(
     connection: Connection, ignored: Sequence[IgnoredWebhook], now: datetime
 ) -> None:
@@ -140,6 +178,23 @@ async def record_ignored(
     if rows:
         columns = [list(column) for column in zip(*rows, strict=True)]
         await connection.execute(INSERT_IGNORED, [now, *columns])
+
+
+async def ignore_waiting(
+    connection: Connection, ignored: Sequence[IgnoredWebhook], now: datetime
+) -> None:
+    """Ends webhooks that waited in vain, unless their payment has become known meanwhile."""
+    values = {
+        "ids": [i.webhook.event_id for i in ignored],
+        "payments": [i.webhook.payment_id for i in ignored],
+        "providers": [i.webhook.provider for i in ignored],
+        "kinds": [i.kind for i in ignored],
+        "reasons": [i.reason for i in ignored],
+        "received": [_received_at(i.webhook) for i in ignored],
+        "now": now,
+    }
+    if ignored:
+        await connection.execute(IGNORE_WAITING, values)
 
 
 def _received_at(webhook: UnroutedWebhook) -> datetime:
@@ -184,9 +239,10 @@ def _unrouted(row: Sequence[Any]) -> UnroutedWebhook:
     )
 
 
-async def delete_unrouted(connection: Connection, event_ids: Sequence[str]) -> None:
-    """Deletes webhooks that were sent on."""
-    await connection.execute(DELETE_UNROUTED, [list(event_ids)])
+async def delete_unrouted(connection: Connection, ended: Sequence[UnroutedWebhook]) -> None:
+    """Deletes webhooks that were sent on or ended, unless they wait for another payment now."""
+    columns = [[u.event_id for u in ended], [u.payment_id for u in ended]]
+    await connection.execute(DELETE_UNROUTED, columns)
 
 
 async def read_cursor(connection: Connection, provider: str) -> ListCursor | None:

@@ -201,6 +201,11 @@ class PostgresRouting:
         async with for_one_statement(self._pool) as connection:
             await routing.record_ignored(connection, ignored, now)
 
+    async def ignore_waiting(self, ignored: Sequence[IgnoredWebhook], now: datetime) -> None:
+        """See ``RoutingStore.ignore_waiting``."""
+        async with for_one_statement(self._pool) as connection:
+            await routing.ignore_waiting(connection, ignored, now)
+
     async def mark_missed(self, stored_since: datetime) -> None:
         """See ``RoutingStore.mark_missed``."""
         async with for_one_statement(self._pool) as connection:
@@ -216,10 +221,10 @@ class PostgresRouting:
         async with for_one_statement(self._pool) as connection:
             return await routing.expired_unrouted(connection, before, limit)
 
-    async def delete_unrouted(self, event_ids: Sequence[str]) -> None:
+    async def delete_unrouted(self, ended: Sequence[UnroutedWebhook]) -> None:
         """See ``RoutingStore.delete_unrouted``."""
         async with for_one_statement(self._pool) as connection:
-            await routing.delete_unrouted(connection, event_ids)
+            await routing.delete_unrouted(connection, ended)
 
 
 class PostgresSweeps:

@@ -132,9 +132,12 @@ UPDATE_WAITING: Final = """
     where i.event_id = n.event_id and i.payment_id = n.payment_id
         and i.outcome in ('parked', 'quarantined')"""
 
-#: Rows that waited while another record of their event was decided: they are duplicates now.
+#: Rows that waited while another record of their event was decided: they are duplicates now. Under
+#: the same ID another payment's may wait since they were read.
 DELETE_SUPERSEDED: Final = """
-    delete from inbox where event_id = any(%b) and outcome in ('parked', 'quarantined')"""
+    delete from inbox i using unnest(%b::text[], %b::text[]) as n(event_id, payment_id)
+    where i.event_id = n.event_id and i.payment_id = n.payment_id
+        and i.outcome in ('parked', 'quarantined')"""
 
 #: A refused record has an outcome of its own, even if another has used its event ID since.
 INSERT_DUPLICATES: Final = """

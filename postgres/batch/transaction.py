@@ -34,7 +34,7 @@ from postgres.batch.columns import as_columns
 from postgres.batch.parts import write_parts
 from postgres.batch.publications import announce, insert_unpublished, last_versions
 from postgres.documents import decode_payment, encode_call, encode_payment, encode_publishable
-from postgres.routing import mark_routable, park_unrouted
+from postgres.routing import mark_routable, park_refused
 from runtime.tasks import ANY_ERROR
 from schemas.headers import EVENT_ID
 
@@ -297,7 +297,8 @@ async def _write_inbox(
         await connection.execute(sql.NEXT_DECISIONS)
     # in this order a row gives up its event ID before another one takes it
     if plan.superseded:
-        cursor = await connection.execute(sql.DELETE_SUPERSEDED, [sorted(plan.superseded)])
+        gone = as_columns(sorted(plan.superseded.items()), 2)
+        cursor = await connection.execute(sql.DELETE_SUPERSEDED, gone)
         guards.append((cursor, len(plan.superseded)))
     for waiting in (leaving, taking):
         if waiting:
@@ -332,7 +333,8 @@ async def _write_rest(
     if plan.identified:
         await mark_routable(connection, plan.identified)
     if plan.misrouted:
-        await park_unrouted(connection, [as_unrouted(r) for r in plan.misrouted], now)
+        refused = [(r.payment_id, as_unrouted(r)) for r in plan.misrouted]
+        await park_refused(connection, refused, now)
     if plan.released:
         cursor = await connection.execute(sql.DELETE_QUARANTINES, [sorted(plan.released)])
         guards.append((cursor, len(plan.released)))

@@ -274,11 +274,10 @@ class Router:
                         ignored.append(ended)
                     case DeadLetter() as letter:
                         dead.append(letter)
-        await self._ignore(ignored)
+        await with_timeout(ADAPTER_TIMEOUT_S, self._store.ignore_waiting(ignored, self._clock()))
+        self._count(ignored)
         await self._send(known, dead)
-        await with_timeout(
-            ADAPTER_TIMEOUT_S, self._store.delete_unrouted([u.event_id for u in waiting])
-        )
+        await with_timeout(ADAPTER_TIMEOUT_S, self._store.delete_unrouted(waiting))
 
     async def _finish_alone(self, webhook: UnroutedWebhook) -> None:
         """Routes one waiting webhook; it becomes a dead letter if our own code fails on it."""
@@ -342,6 +341,9 @@ class Router:
 
     async def _ignore(self, ignored: Sequence[IgnoredWebhook]) -> None:
         await with_timeout(ADAPTER_TIMEOUT_S, self._store.ignore(ignored, self._clock()))
+        self._count(ignored)
+
+    def _count(self, ignored: Sequence[IgnoredWebhook]) -> None:
         with best_effort("metrics"):
             for each in ignored:
                 self._metrics.ignored.labels(each.webhook.provider, each.kind).inc()

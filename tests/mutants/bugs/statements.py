@@ -4,6 +4,8 @@ from typing import Final
 
 from tests.mutants.planted import Bug
 
+_ROUTER_RACES: Final = "tests/processor/worker/routing/test_router_races.py::test_{}"
+
 BUGS: Final = (
     Bug(
         "sql",
@@ -173,11 +175,67 @@ BUGS: Final = (
     Bug(
         "sql",
         "postgres.routing:DELETE_UNROUTED",
-        "event_id = any(%s)",
-        "event_id <> all(%s)",
+        "u.event_id = n.event_id",
+        "u.event_id <> n.event_id",
         "waiting webhooks are lost, and routed ones are sent again and again",
         (
             "tests/processor/worker/routing/test_router.py::test_an_unknown_objects_webhook_waits_until_it_is_known",
+        ),
+        servers=True,
+    ),
+    Bug(
+        "sql",
+        "postgres.routing:DELETE_UNROUTED",
+        "and u.payment_id is not distinct from n.payment_id",
+        "",
+        "a webhook is lost that its payment refuses before the router has deleted it",
+        (_ROUTER_RACES.format("what_is_refused_before_it_is_deleted_waits_on"),),
+        servers=True,
+    ),
+    Bug(
+        "sql",
+        "postgres.routing:park_refused",
+        "await connection.execute(PARK_AGAIN, [now, *columns])",
+        "str(columns)",
+        "a webhook that waits already is sent to the payment that refused it, and is lost",
+        (_ROUTER_RACES.format("what_is_refused_before_it_is_deleted_waits_on"),),
+        servers=True,
+    ),
+    Bug(
+        "sql",
+        "postgres.routing:PARK_AGAIN",
+        "and u.payment_id = n.refused_by",
+        "",
+        "what waits for the payment whose call it echoes forgets that, as another refuses it",
+        (_ROUTER_RACES.format("a_refusal_changes_nothing_for_another_payment"),),
+        servers=True,
+    ),
+    Bug(
+        "sql",
+        "postgres.routing:IGNORE_WAITING",
+        "where n.event_id in (select event_id from ended)",
+        "",
+        "a webhook ends as ignored and goes to its payment too",
+        (_ROUTER_RACES.format("a_webhook_is_not_given_up_whose_payment_comes_meanwhile"),),
+        servers=True,
+    ),
+    Bug(
+        "sql",
+        "postgres.routing:IGNORE_WAITING",
+        "and u.payment_id is not distinct from n.payment_id",
+        "",
+        "a webhook is given up in the moment in which its payment comes",
+        (_ROUTER_RACES.format("a_webhook_is_not_given_up_whose_payment_comes_meanwhile"),),
+        servers=True,
+    ),
+    Bug(
+        "sql",
+        "postgres.batch.statements:DELETE_SUPERSEDED",
+        "and i.payment_id = n.payment_id",
+        "",
+        "the waiting event of another payment is deleted in place of one's own",
+        (
+            "tests/processor/postgres/test_store_races.py::test_another_payments_waiting_row_is_not_deleted",
         ),
         servers=True,
     ),

@@ -102,7 +102,7 @@ def test_a_rendering_is_taken_up_once_also_where_the_other_one_ends_a_wait() -> 
     plan = folded(log.release(ONE), known=readable)
     assert [str(row.outcome) for row in plan.inbox] == ["applied", "applied"]
     assert plan.duplicates == [received(good)]
-    assert plan.superseded == [received(good).event_id]
+    assert plan.superseded == {received(good).event_id: ONE}
 
 
 def test_an_event_that_another_payment_used_is_not_decided_after_the_release() -> None:
@@ -120,7 +120,7 @@ def test_an_event_that_another_payment_used_is_not_decided_after_the_release() -
     plan = folded(log.release(ONE), known=readable)
     assert [str(row.outcome) for row in plan.inbox] == ["applied"]
     assert plan.duplicates == [received(bad)]
-    assert plan.superseded == [refusal_id(received(bad))]
+    assert plan.superseded == {refusal_id(received(bad)): ONE}
 
 
 def test_after_a_crash_the_record_that_began_a_quarantine_publishes_it() -> None:

@@ -200,7 +200,7 @@ async def _batches(store: Store) -> None:
     again.inbox.append(refused)
     assert await batch.write(store.connection, again, store.now)
     await store.connection.execute(statements.DELETE_REFUNDS, [[one], ["ref_none"]])
-    await store.connection.execute(statements.DELETE_SUPERSEDED, [["evt_none"]])
+    await store.connection.execute(statements.DELETE_SUPERSEDED, [["evt_none"], ["pay_none"]])
 
 
 async def _commands(store: Store) -> None:
@@ -215,8 +215,7 @@ async def _commands(store: Store) -> None:
 
 async def _routing(store: Store) -> None:
     """A webhook waits; another is routed; some are too old."""
-    connection, now = store.connection, store.now
-    (ended, *_) = await store.ended()
+    connection, now, (ended, *_) = store.connection, store.now, await store.ended()
     await routing.owners(connection, [("stripe", ended.object_id), ("stripe", "pi_none")])
     waiting = [
         UnroutedWebhook(
@@ -235,7 +234,9 @@ async def _routing(store: Store) -> None:
     assert len(await routing.routable(connection, 500)) == 2
     await routing.expired_unrouted(connection, now - timedelta(days=400), 500)
     await routing.record_ignored(connection, [IgnoredWebhook(waiting[0], "payout.paid", "")], now)
-    await routing.delete_unrouted(connection, [each.event_id for each in waiting])
+    await routing.ignore_waiting(connection, [IgnoredWebhook(waiting[0], "payout.paid", "")], now)
+    await routing.delete_unrouted(connection, waiting)
+    await routing.park_refused(connection, [(ended.payment_id, each) for each in waiting], now)
     await connection.execute(routing.LEAD, [1])
     await routing.write_cursor(connection, "stripe", "evt_1", now, now)
     await routing.read_cursor(connection, "stripe")
@@ -342,10 +343,9 @@ async def _auditing(store: Store) -> None:
         await connection.execute(statement.encode(), values)
     await connection.execute("reset enable_seqscan")
     for statement in (
-        audit.COUNT, audit.BOUNDARIES, audit.CHANGED, audit.LAST_PUBLISHED,
-        audit.LAST_PUBLISHED_FROM, audit.LAST_PUBLISHED_OF, audit.REPEATED, audit.EARLIER,
-        audit.DUPLICATES, audit.DEAD_LETTERS, audit.UNPUBLISHED, audit.UNROUTED,
-        audit.UNROUTED_FOUND,
+        audit.COUNT, audit.BOUNDARIES, audit.CHANGED, audit.LAST_PUBLISHED, audit.EARLIER,
+        audit.LAST_PUBLISHED_FROM, audit.LAST_PUBLISHED_OF, audit.REPEATED, audit.DUPLICATES,
+        audit.DEAD_LETTERS, audit.UNPUBLISHED, audit.UNROUTED, audit.UNROUTED_FOUND,
     ):  # fmt: skip
         await connection.execute(statement.encode(), values)
 

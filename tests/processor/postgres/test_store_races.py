@@ -69,6 +69,18 @@ async def test_a_parked_row_another_worker_applied_meanwhile_is_a_conflict(pool:
     assert await database.everything(pool) == before
 
 
+async def test_another_payments_waiting_row_is_not_deleted(pool: Pool) -> None:
+    """The row that a plan supersedes may have gone since, and another payment's have its ID."""
+    waiting = Log().webhook(TWO, "succeeded", "evt_1")
+    await database.process(pool, waiting)
+    before = await database.everything(pool)
+    with pytest.raises(BatchConflictError):
+        await database.write(pool, WriteSet(superseded={"evt_1": ONE}))
+    assert await database.everything(pool) == before
+    await database.write(pool, WriteSet(superseded={"evt_1": TWO}))
+    assert await database.rows(pool, "select event_id from inbox") == []
+
+
 async def test_a_payment_another_worker_made_meanwhile_is_a_taken_key(pool: Pool) -> None:
     """Its key is taken; nothing of the plan is written."""
     log = Log()

@@ -1,6 +1,6 @@
 """The pending changes of one transaction, and their atomic commit."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -35,10 +35,11 @@ class Changes:
     order: Sequence[batch.InboxRow] = ()
     #: Former keys of rows whose key changes.
     renamed: list[str] = field(default_factory=list)
-    superseded: Sequence[str] = ()
+    superseded: Collection[str] = ()
     duplicates: Sequence[DecodedInput] = ()
     dead_letters: Sequence[DeadLetter] = ()
-    misrouted: Sequence[UnroutedWebhook] = ()
+    #: Each with the payment that refused it.
+    misrouted: Sequence[tuple[str, UnroutedWebhook]] = ()
     quarantines: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     released: frozenset[str] = frozenset()
     renewed: Mapping[str, tuple[str, str]] = field(default_factory=dict)
@@ -93,8 +94,10 @@ class Changes:
     def _record(self, database: Database) -> None:
         for letter in self.dead_letters:
             database.dead_letters.setdefault(letter.record.position, letter.error)
-        for webhook in self.misrouted:
-            database.unrouted.setdefault(webhook.event_id, (self.now, webhook))
+        for refused_by, webhook in self.misrouted:
+            _, waits = database.unrouted.get(webhook.event_id, (None, None))
+            if waits is None or waits.payment_id == refused_by:
+                database.unrouted[webhook.event_id] = (self.now, webhook)
         for event_id in (*self.superseded, *self.renamed):
             del database.inbox[event_id]
         database.inbox.update(self.inbox)

@@ -19,7 +19,7 @@ from ports.work_items import (
 from postgres.documents import decode_call, decode_payment
 from processor.worker.sweeps.part_list import READ
 from tests.simulation.postgres.connection import Connection
-from tests.simulation.postgres.database import CallRow
+from tests.simulation.postgres.database import CallRow, Database
 
 #: From this age on a key may have expired at the provider.
 KEY_LIFE: Final = timedelta(hours=20)
@@ -135,6 +135,14 @@ class MemoryRouting:
             for item in ignored:
                 database.ignored.setdefault(item.webhook.event_id, item.reason)
 
+    async def ignore_waiting(self, ignored: Sequence[IgnoredWebhook], now: datetime) -> None:
+        """See ``RoutingStore.ignore_waiting``."""
+        del now  # only for an operator
+        async with self._connection.statement("ignore") as database:
+            for item in ignored:
+                if _delete_unrouted(database, item.webhook):
+                    database.ignored.setdefault(item.webhook.event_id, item.reason)
+
     async def mark_missed(self, stored_since: datetime) -> None:
         """See ``RoutingStore.mark_missed``: here ``routable`` finds them."""
 
@@ -151,8 +159,7 @@ class MemoryRouting:
                     payment_id=owner,
                 )
                 for _, u in sorted(database.unrouted.values(), key=lambda kept: kept[0])
-                if (owner := database.owners.get((u.provider, u.object_id), u.payment_id))
-                is not None
+                if (owner := _payment_of(database, u)) is not None
             ]
             return known[:limit]
 
@@ -162,11 +169,25 @@ class MemoryRouting:
             kept = sorted(database.unrouted.values(), key=lambda kept: kept[0])
             return [item for at, item in kept if at < before][:limit]
 
-    async def delete_unrouted(self, event_ids: Sequence[str]) -> None:
+    async def delete_unrouted(self, ended: Sequence[UnroutedWebhook]) -> None:
         """See ``RoutingStore.delete_unrouted``."""
         async with self._connection.statement("delete_unrouted") as database:
-            for event_id in event_ids:
-                database.unrouted.pop(event_id, None)
+            for webhook in ended:
+                _delete_unrouted(database, webhook)
+
+
+def _delete_unrouted(database: Database, read: UnroutedWebhook) -> bool:
+    """Deletes a webhook, unless it waits for another payment than when it was read."""
+    _, waits = database.unrouted.get(read.event_id, (None, None))
+    if waits is None or _payment_of(database, waits) != read.payment_id:
+        return False
+    del database.unrouted[read.event_id]
+    return True
+
+
+def _payment_of(database: Database, waiting: UnroutedWebhook) -> str | None:
+    """The payment that has the object, or else the one that the webhook waits for."""
+    return database.owners.get((waiting.provider, waiting.object_id), waiting.payment_id)
 
 
 class MemorySweeps:

@@ -125,7 +125,7 @@ class MemoryTransaction:
         await self._write_inbox(plan, ids, now)
         self.changes.duplicates = plan.duplicates
         self.changes.dead_letters = plan.dead_letters
-        self.changes.misrouted = [as_unrouted(received) for received in plan.misrouted]
+        self.changes.misrouted = [(r.payment_id, as_unrouted(r)) for r in plan.misrouted]
         released = frozenset(plan.released)
         if (released | plan.renewed.keys()) - self._database.quarantines.keys():
             raise BatchConflictError("another batch ended a quarantine")

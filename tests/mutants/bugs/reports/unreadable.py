@@ -188,7 +188,7 @@ BUGS: Final = (
     ),
     Bug(
         "worker",
-        "processor.worker.router:Router._ignore",
+        "processor.worker.router:Router._count",
         "self._metrics.ignored.labels(each.webhook.provider, each.kind).inc()",
         "pass",
         "what is ignored is not counted",

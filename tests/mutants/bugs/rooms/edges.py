@@ -188,13 +188,12 @@ BUGS: Final = (
         "worker",
         "processor.worker.router:Router._finish",
         (
-            "await self._send(known, dead) await with_timeout( ADAPTER_TIMEOUT_S, "
-            "self._store.delete_unrouted([u.event_id for u in waiting]) )"
+            "await self._send(known, dead) await with_timeout(ADAPTER_TIMEOUT_S, "
+            "self._store.delete_unrouted(waiting))"
         ),
         (
             "await with_timeout(ADAPTER_TIMEOUT_S, "
-            "self._store.delete_unrouted([u.event_id for u in waiting])); await "
-            "self._send(known, dead)"
+            "self._store.delete_unrouted(waiting)); await self._send(known, dead)"
         ),
         "a webhook is lost if the brokers are away at that moment",
         (_ROUTER.format("a_webhook_that_was_not_sent_keeps_waiting"),),
