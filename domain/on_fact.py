@@ -213,7 +213,7 @@ def _on_total(payment: Payment, fact: RefundFact, at: datetime) -> Decision:
     echoes = payment.echoed_refunds | ({refund_id} if refund_id is not None else set())
     total = refund_totals.latest(payment.refund_total, replace(fact, listed=()))
     after = replace(after, refund_total=total, echoed_refunds=echoes, object_id=fact.object_id)
-    spans = refund_totals.range_with(payment.refund_total_range, fact)
+    spans = refund_totals.range_with(payment, fact)
     after = replace(after, refund_total_range=spans)
     if after == payment:
         return unchanged(payment, Outcome.STALE, _superseded(fact, total))

@@ -31,8 +31,19 @@ def latest(known: RefundFact | None, fact: RefundFact) -> RefundFact:
     return max(known, fact, key=lambda f: (f.amount > 0, f.occurred_at, f.amount, f.event_id))
 
 
-def range_with(known: tuple[int, int] | None, fact: RefundFact) -> tuple[int, int] | None:
-    """The least and the greatest total, with one more; one that can have no release counts not."""
+def range_with(payment: Payment, fact: RefundFact) -> tuple[int, int] | None:
+    """The least and the greatest total, with one more.
+
+    Of a payment that an earlier release stored, only the latest total is known.
+    """
+    known = payment.refund_total_range
+    if known is None and payment.refund_total is not None:
+        known = _widened(None, payment.refund_total)
+    return _widened(known, fact)
+
+
+def _widened(known: tuple[int, int] | None, fact: RefundFact) -> tuple[int, int] | None:
+    """The range with one more total; one that can have no release counts not."""
     if fact.amount == 0 or not fact.may_be_release:
         return known
     least, greatest = known or (fact.amount, fact.amount)

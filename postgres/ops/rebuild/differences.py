@@ -63,9 +63,10 @@ _REMOVED: Final = frozenset({"request"})
 
 #: The rebuilt document, in the form of a stored one from before a report of a capture said whether
 #: it names a cause: it has none that does, and has only the latest of such reports. What such a
-#: report says is unknown then, and was decided without it.
+#: report says is unknown then, and was decided without it. Of totals of refunds, too, only the
+#: latest was kept.
 _DOCUMENT: Final = """
-    case when s.document = r.document or s.document @? {names_cause} or not r.document ? 'facts'
+    (case when s.document = r.document or s.document @? {names_cause} or not r.document ? 'facts'
         then r.document
         else jsonb_set(r.document, array['facts'], (
             select jsonb_agg(fact - case when is_capture then 'names_cause' else '' end order by n)
@@ -73,7 +74,8 @@ _DOCUMENT: Final = """
                   from (select fact, n, fact ->> 'status' = {captured} as is_capture
                         from jsonb_array_elements(r.document -> 'facts')
                             with ordinality as facts(fact, n)) as facts) as facts
-            where not is_capture or n = last)) end"""
+            where not is_capture or n = last)) end)
+    - case when s.document ? 'refund_total_range' then '' else 'refund_total_range' end"""
 _NAMES_CAUSE: Final = (
     f'$.facts[*] ? (@.status == "{ProviderStatus.SUCCEEDED}" && @.names_cause == true)'
 )

@@ -1,5 +1,8 @@
 """Totals: what is kept of a report of all that was given back."""
 
+from msgspec.structs import replace
+
+from domain.facts.refund_totals import range_with
 from domain.status import Outcome, RefundStatus
 from domain.view import snapshot
 from tests.domain.histories.builders import received, refund_fact
@@ -33,3 +36,17 @@ def test_a_total_beyond_what_was_captured_makes_a_version() -> None:
     (version, *before), (next_version, *after) = shown
     assert next_version == version + 1
     assert (before, after) == ([1000, 1000], [1000, 1200])
+
+
+def test_the_range_of_totals_begins_with_the_one_that_was_stored_without_a_range() -> None:
+    """An earlier release kept only the latest one."""
+    first, second = (
+        refund_fact("all", _SUCCEEDED, at, amount, ref="ch_1", is_total=True, may_be_release=True)
+        for at, amount in ((9, 300), (10, 500))
+    )
+    replay = replay_until("succeeded")
+    replay.deliver(received(first))
+    older = replace(replay.existing, refund_total_range=None)
+    assert range_with(older, second) == range_with(replay.existing, second) == (300, 500)
+    sure = replace(older, refund_total=replace(first, may_be_release=False))
+    assert range_with(sure, second) == (500, 500)

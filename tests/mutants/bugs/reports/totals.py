@@ -35,7 +35,7 @@ BUGS: Final = (
     ),
     Bug(
         "domain",
-        "domain.facts.refund_totals:range_with",
+        "domain.facts.refund_totals:_widened",
         "min(least, fact.amount)",
         "fact.amount",
         "which totals show a release depends on the order in which they come",

@@ -7,7 +7,7 @@ from typing import Any, Final
 import pytest
 
 from ports.records import ConsumedRecord
-from tests.support.builders import NOW, Log, event_body, payment
+from tests.support.builders import NOW, Log, event_body, object_of, payment
 from tests.support.programs.operating import ALL, Operating
 
 pytestmark = pytest.mark.anyio
@@ -15,6 +15,7 @@ pytestmark = pytest.mark.anyio
 OURS: Final = payment("rebuilt older ours")
 THEIRS: Final = payment("rebuilt older theirs")
 OPEN: Final = payment("rebuilt older open")
+REFUNDED: Final = payment("rebuilt older refunded")
 #: What an earlier release kept of a payment's facts: the latest report of its capture, without
 #: whether it names a cause.
 AS_OLD: Final = """
@@ -43,6 +44,20 @@ def _capture(log: Log, payment_id: str, key: str) -> tuple[ConsumedRecord, ...]:
         _succeeded(log, payment_id, "webhook", 5, {"id": "req_2", "idempotency_key": key}),
         _succeeded(log, payment_id, "look_up", 9, None),
     )
+
+
+def _total(log: Log, amount: int, at_s: int) -> ConsumedRecord:
+    """A report of what was given back in all, on an endpoint of an old version."""
+    charge = {
+        "id": "ch_1", "object": "charge", "amount_refunded": amount, "currency": "eur",
+        "payment_intent": object_of(REFUNDED),
+    }  # fmt: skip
+    body = {
+        "id": f"evt_total_{amount}", "type": "charge.refunded", "livemode": False,
+        "created": int((NOW + timedelta(seconds=at_s)).timestamp()),
+        "api_version": "2023-10-16", "data": {"object": charge},
+    }  # fmt: skip
+    return log.event(REFUNDED, body)
 
 
 async def _change(operating: Operating, statement: str) -> None:
@@ -115,3 +130,32 @@ async def test_a_fact_that_lost_its_cause_is_reported_where_another_has_it(
     assert [f.get("names_cause") for f in await _facts(captured, OURS)] == [True]
     (payments,) = [t for t in (await captured.rebuilt()).tables if t.table == "payments"]
     assert payments.examples == (f"{OURS}: document",)
+
+
+#: An earlier release kept only the latest total.
+WITHOUT_RANGE: Final = "update payments set document = document - 'refund_total_range'"
+
+
+@pytest.fixture
+async def refunded(operating: Operating) -> tuple[Operating, Log]:
+    """A service with a payment of which two totals are known, and its log."""
+    log = Log()
+    paid = (log.create(REFUNDED), log.webhook(REFUNDED, "succeeded"), log.result(REFUNDED))
+    async with operating.group.worker(*ALL) as worker:
+        await operating.process(worker, *paid, _total(log, 300, 5), _total(log, 500, 9))
+    return operating, log
+
+
+async def test_a_document_from_before_totals_had_a_range_is_no_difference(
+    refunded: tuple[Operating, Log],
+) -> None:
+    """Another range than the one that was decided is one."""
+    operating, _ = refunded
+    assert (await operating.rebuilt()).is_equal
+    await _change(operating, WITHOUT_RANGE)
+    found = await operating.rebuilt()
+    assert found.is_equal, found.tables
+    other = "update payments set document = document || '{\"refund_total_range\": [1, 500]}'"
+    await _change(operating, other)
+    (payments,) = [t for t in (await operating.rebuilt()).tables if t.table == "payments"]
+    assert payments.examples == (f"{REFUNDED}: document",)
