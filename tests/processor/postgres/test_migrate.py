@@ -1,5 +1,6 @@
 """Migrations are applied once, in order, all or none, and never differ from what was applied."""
 
+import shutil
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -9,6 +10,8 @@ import psycopg
 import pytest
 from psycopg import Connection
 
+from decisions.decode_failure import UNREAD
+from ports.records import RecordOffset, id_at
 from postgres.migrate import DIRECTORY, LOCK, MigrationError, migrate
 from sandbox.testing import Infrastructure
 from tests.conftest import new_database
@@ -89,6 +92,42 @@ def test_a_failing_migration_leaves_nothing(empty: str, files: Path) -> None:
         assert value(connection, "select to_regclass('one') is null")
     broken.unlink()
     assert migrate(empty, files) == ["0001_tables.sql", "0002_more.sql"]
+
+
+def _before(name: str, folder: Path) -> Path:
+    """Returns a folder with our migrations up to this one, without it."""
+    for file in DIRECTORY.glob("*.sql"):
+        if file.name < name:
+            shutil.copy(file, folder)
+    return folder
+
+
+def test_what_waits_for_a_release_leaves_its_event_id_also_after_an_upgrade(
+    empty: str, tmp_path: Path
+) -> None:
+    """An earlier release stored it under that ID, and took another record for a duplicate."""
+    at = RecordOffset("provider-webhooks", 3, 7)
+    rows = [
+        ("evt_1", "stripe.refund.updated", "quarantined"),
+        (id_at("evt_2", at), "stripe.refund.updated", "quarantined"),
+        ("evt_3", UNREAD, "parked"),
+        ("evt_4", "stripe.refund.updated", "parked"),
+        ("evt_5", UNREAD, "applied"),
+    ]
+    migrate(empty, _before("0003", tmp_path))
+    with psycopg.connect(empty) as connection:
+        for event_id, kind, outcome in rows:
+            connection.execute(
+                """insert into inbox (event_id, payment_id, kind, topic, partition, "offset",
+                    received_at, recorded_at, outcome, reason, value)
+                values (%s, 'pay', %s, %s, %s, %s, now(), now(), %s, '', '')""",
+                [event_id, kind, at.topic, at.partition, at.offset, outcome],
+            )
+    migrate(empty)
+    with psycopg.connect(empty) as connection:
+        found = connection.execute("select event_id from inbox order by 1").fetchall()
+    apart = [id_at(f"evt_{number}", at) for number in (1, 2, 3)]
+    assert [row[0] for row in found] == [*apart, "evt_4", "evt_5"]
 
 
 def test_concurrent_migrations_run_one_after_the_other(empty: str, files: Path) -> None:
