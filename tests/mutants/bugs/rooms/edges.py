@@ -201,6 +201,17 @@ BUGS: Final = (
     ),
     Bug(
         "worker",
+        "processor.worker.router:Router._finish",
+        "self._store.ignore_waiting(ignored, self._clock())",
+        "self._store.ignore(ignored, self._clock())",
+        "a webhook whose payment comes as it is given up has two ends",
+        (
+            "tests/processor/worker/routing/test_router_races.py::test_a_webhook_is_not_given_up_whose_payment_comes_meanwhile",
+        ),
+        servers=True,
+    ),
+    Bug(
+        "worker",
         "processor.worker.unrouted_records:as_dead_letter",
         "headers=unrouted.headers",
         "headers={}",
