@@ -84,6 +84,11 @@ FAULTS: Final = (
     Fault("garbage", 0.2, "an undecodable record"),
     Fault("poison", 0.06, "a payment whose rows Postgres rejects"),
 )  # fmt: skip
+#: Faults of some seeds only, from draws of their own. Other seeds' draws stay as they were.
+FAULTS_OF_SOME: Final = (
+    Fault("misnamed", 0.0, "an object has another payment's ID, in the events of one change"),
+    Fault("unread_copy", 0.0, "a second endpoint sends the event in a form that is not read"),
+)
 #: Faults that are not drawn but follow from others.
 FOLLOWING: Final = frozenset(fault.name for fault in FAULTS if not fault.most)
 #: Up to this many passes, a crash at a point is more likely, so that rare points are covered.

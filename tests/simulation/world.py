@@ -30,6 +30,7 @@ from tests.simulation.kafka.table import Changelog, Disk
 from tests.simulation.outside.journal import lateness_of
 from tests.simulation.outside.kinds import KINDS, LEADING_TO
 from tests.simulation.outside.provider import Happened, Provider
+from tests.simulation.outside.second_endpoint import SecondEndpoint
 from tests.simulation.outside.strangers import Strangers, waits_in_vain
 from tests.simulation.postgres.database import Database
 from tests.simulation.process import Process, surface
@@ -90,7 +91,7 @@ class World:
         self._operating: asyncio.Task[None] | None = None
         self._provider = Provider(seed, chance, trace, self._happened)
         self._webhook_delivery = WebhookDelivery(
-            chance, trace, lambda: self._provider.clock, self._webhook
+            chance, trace, lambda: self._provider.clock, self._webhook, SecondEndpoint(seed, chance)
         )
         stream_group = Group("stream", PROCESSOR_SOURCES, log, chance, trace, watch.offsets)
         router_group = Group("router", (PROVIDER_WEBHOOKS_UNROUTED,), log, chance, trace)
@@ -108,6 +109,7 @@ class World:
         self._clients = self._clients_of(seed)
         self._strangers = Strangers(seed)
         self._by_payment = {client.payment_id: client for client in self._clients}
+        self._provider.know_payments(list(self._by_payment))
 
     def _workers(self) -> Iterator[Machine]:
         around = self._around

@@ -8,6 +8,7 @@ from sandbox.stripe_simulator.webhooks.signing import signature_header
 from tests.simulation.clock import SkewedClock
 from tests.simulation.faults import Chance
 from tests.simulation.outside.provider import Happened
+from tests.simulation.outside.second_endpoint import SecondEndpoint
 from tests.simulation.process import surface
 from tests.simulation.programs.ingress import NoResponseError
 from tests.simulation.trace import Trace
@@ -30,12 +31,18 @@ class WebhookDelivery:
     """Delivers events. ``in_flight`` counts the genuine deliveries that are due soon."""
 
     def __init__(
-        self, chance: Chance, trace: Trace, clock: Callable[[], SkewedClock], post: Post
+        self,
+        chance: Chance,
+        trace: Trace,
+        clock: Callable[[], SkewedClock],
+        post: Post,
+        second: SecondEndpoint,
     ) -> None:
         self._chance = chance
         self._trace = trace
         self._clock = clock
         self._post = post
+        self._second = second
         self._tasks: set[asyncio.Task[None]] = set()
         self._forgeries = 0
         self.in_flight = 0
@@ -49,6 +56,8 @@ class WebhookDelivery:
             for _ in range(copies):
                 wait = between(0.5, 12.0) if happens("delayed") else between(0.005, 0.1)
                 self._start(self._deliver(event, wait, is_unanswered))
+            for copy, wait in self._second.copies(event):
+                self._start(self._deliver(copy, wait, is_unanswered))
         body = event.body.encode()
         if happens("wrong_signature"):
             forged = self._forged(event)

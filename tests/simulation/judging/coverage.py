@@ -6,7 +6,7 @@ from typing import Final
 
 from domain.status import Outcome, Status
 from domain.transitions import TRANSITIONS
-from tests.simulation.faults import FAULTS
+from tests.simulation.faults import FAULTS, FAULTS_OF_SOME
 from tests.simulation.outside.journal import OF_ACCOUNTS, OF_ENDPOINTS
 from tests.simulation.outside.strangers import STRANGERS
 from tests.simulation.points import POINTS
@@ -44,7 +44,7 @@ class Coverage:
             yield name, self.met[name]
         yield "dead letter", self.met["dead letter"]
         yield "quarantine released", self.met["quarantine released"]
-        for fault in FAULTS:
+        for fault in (*FAULTS, *FAULTS_OF_SOME):
             yield f"fault {fault.name}", self.met[fault.name]
         for version in OF_ENDPOINTS:
             yield f"webhook in {version}", self.met[f"webhook in {version}"]

@@ -5,6 +5,7 @@ version, a listed event that of the account's, and both have the same ID.
 """
 
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -100,6 +101,22 @@ def lost_parts_of(seed: int) -> random.Random | None:
     return random.Random(f"parts {seed}")  # noqa: S311  # as above
 
 
+#: One seed out of this many has objects with another payment's ID: those with this remainder. No
+#: seed that once found a bug has it.
+MISNAMED_IN: Final = 9
+MISNAMED_REMAINDER: Final = 6
+MISNAMED_SHARE: Final = 0.3
+#: Of objects whose metadata anybody with a key of the account can change.
+_WITH_METADATA: Final = ("payment_intent.", "refund.", "charge.")
+
+
+def misnaming_of(seed: int) -> random.Random | None:
+    """The draws of a seed whose objects are given another payment's ID; None: they are not."""
+    if seed % MISNAMED_IN != MISNAMED_REMAINDER:
+        return None
+    return random.Random(f"misnamed {seed}")  # noqa: S311  # as above
+
+
 class RenderingJournal(Journal):
     """Drops some events of payment intents, so only the object shows the change.
 
@@ -118,6 +135,7 @@ class RenderingJournal(Journal):
         versions: Versions,
         late: random.Random | None = None,
         lost_parts: random.Random | None = None,
+        misnaming: random.Random | None = None,
     ) -> None:
         super().__init__(store, clock, derived, FaultSwitch(Faults()))
         store.run(_WEBHOOKS)
@@ -126,6 +144,9 @@ class RenderingJournal(Journal):
         self._versions: Final = versions
         self._late: Final = late
         self._lost_parts: Final = lost_parts
+        self._misnaming: Final = misnaming
+        #: Whose IDs objects may be given.
+        self.payment_ids: Sequence[str] = ()
         #: IDs of payments without events of their creation.
         self.suppressed: Final[set[str]] = set()
 
@@ -148,7 +169,7 @@ class RenderingJournal(Journal):
         is_lost = is_unheard or (can_be_lost and self._lost.happens("not_generated"))
         if (is_lost and event_type not in LISTED_LATE) or self._loses_part(event_type):
             return
-        super().record(event_type, body, cause, before, version)
+        super().record(event_type, self._named(event_type, body, cause), cause, before, version)
         if not is_lost:
             self._list_late()
             self._send(event_type, version or api_version)
@@ -158,6 +179,23 @@ class RenderingJournal(Journal):
             " where seq = (select max(seq) from events)",
             (),
         )
+
+    def _named(self, event_type: str, body: JsonObject, cause: Cause) -> JsonObject:
+        """Returns the object, in some seeds with another payment's ID; the next event has its own.
+
+        Our own create gives an object its ID, so the events of that call have it.
+        """
+        draws = self._misnaming
+        of_create = ":create" in (cause.idempotency_key or "")
+        can_be = event_type.startswith(_WITH_METADATA) and not of_create
+        if draws is None or self._lost.is_healed or not can_be:
+            return body
+        if draws.random() > MISNAMED_SHARE:
+            return body
+        self._lost.met["misnamed"] += 1
+        metadata = body.get("metadata") or {}
+        others = [each for each in self.payment_ids if each != metadata.get("payment_id")]
+        return {**body, "metadata": {**metadata, "payment_id": draws.choice(others)}}
 
     def _loses_part(self, event_type: str) -> bool:
         """Whether no event is generated of a change of a refund or dispute: the list shows it."""

@@ -1,7 +1,7 @@
 """The Stripe simulator's objects without HTTP, with every failure of a call."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlsplit
@@ -31,6 +31,7 @@ from tests.simulation.outside.journal import (
     RenderingJournal,
     lateness_of,
     lost_parts_of,
+    misnaming_of,
     versions_of,
 )
 from tests.simulation.trace import Trace
@@ -85,8 +86,9 @@ class Provider:
         settings = _SETTINGS.model_copy(update={"settlement_delay_s": chance.between(0.5, 8.0)})
         self.versions: Final = versions_of(seed)
         self._journal = journal = RenderingJournal(
-            store, clock, derived, chance, self.versions, lateness_of(seed), lost_parts_of(seed)
-        )
+            store, clock, derived, chance, self.versions, lateness_of(seed), lost_parts_of(seed),
+            misnaming_of(seed),
+        )  # fmt: skip
         self.world: Final = World(settings, store, clock, derived, FaultSwitch(Faults()), journal)
         self._keys = IdempotencyKeys(store, clock, settings.idempotency_key_age_s)
         self._timers = Timers(self.world, lambda _: None)
@@ -99,6 +101,10 @@ class Provider:
     def close(self) -> None:
         """Closes the store."""
         self.world.store.close()
+
+    def know_payments(self, payment_ids: Sequence[str]) -> None:
+        """Lets others who use the account know the IDs of our payments."""
+        self._journal.payment_ids = payment_ids
 
     def suppress_creation_events(self, payment_id: str) -> None:
         """Suppresses the events of this payment's creation."""
