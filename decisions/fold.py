@@ -184,6 +184,8 @@ class _Fold:
     def _foreign(self, received: DecodedInput) -> Decision | None:
         """A conflict, where the input names an object that another payment owns."""
         payment = self._payments.get(received.payment_id)
+        if payment is not None and received.provider not in {None, payment.provider}:
+            return _of_other_account(received, payment)
         object_id = named_object(received)
         provider = received.provider if payment is None else payment.provider
         if provider is None or object_id is None:
@@ -336,6 +338,15 @@ class _Fold:
             waited.append(row)
         self._plan.inbox.extend(waited)
         return waited
+
+
+def _of_other_account(received: DecodedInput, payment: Payment) -> Decision:
+    """What came for another account than the payment's has no effect, whatever it names.
+
+    Anybody with an account at the provider can write our payment ID on an object there.
+    """
+    reason = f"it came for account {received.provider}, but this payment's is another"
+    return Decision(outcome=Outcome.CONFLICT, reason=reason, payment=payment, refused=True)
 
 
 def _is_misrouted(received: DecodedInput, payment: Payment | None, decision: Decision) -> bool:

@@ -7,6 +7,7 @@ from typing import Any
 
 from fastapi import FastAPI
 
+from ingress.accounts import AccountChoice
 from ingress.command_service import CommandService, PostgresOperationLookup
 from ingress.database import Database
 from ingress.http import problems
@@ -18,7 +19,7 @@ from ingress.publisher import Publisher
 from ingress.routes import client_secret, documentation, health, payment_commands, payment_reads
 from ingress.routes.dependencies import AppContext, Clock
 from ingress.routes.openapi import DESCRIPTION, document
-from ingress.routes.webhooks import ROUTE as WEBHOOKS
+from ingress.routes.webhooks import ROUTES as WEBHOOKS
 from ports.provider import ClientSecretReader, MoneyRules, WebhookReader
 from schemas.settings import IngressSettings
 
@@ -28,6 +29,7 @@ VERSION = "1"
 def create_app(
     settings: IngressSettings,
     *,
+    accounts: AccountChoice,
     readers: Mapping[str, WebhookReader],
     money_rules: Mapping[str, MoneyRules],
     client_secrets: Mapping[str, ClientSecretReader],
@@ -42,9 +44,10 @@ def create_app(
 
     Args:
         settings: limits, API keys and defaults.
-        readers: the webhook reader of each provider, by name.
-        money_rules: which amounts each provider can collect, by its name.
-        client_secrets: the reader of client secrets of each provider that has one. Closed at
+        accounts: which provider accounts each tenant may use.
+        readers: the webhook reader of each provider account, by name.
+        money_rules: which amounts each provider account can collect, by its name.
+        client_secrets: the reader of client secrets of each account that has one. Closed at
             shutdown.
         publisher: where webhooks and commands are published.
         database: for reads and for the look-up of operations.
@@ -71,7 +74,15 @@ def create_app(
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )
     app.state.context = _context(
-        settings, readers, money_rules, client_secrets, publisher, database, metrics, clock
+        settings,
+        accounts,
+        readers,
+        money_rules,
+        client_secrets,
+        publisher,
+        database,
+        metrics,
+        clock,
     )
     make_document = _add_routes(app)
     problems.install(app, metrics)
@@ -99,8 +110,8 @@ async def _opened(
 
 def _add_routes(app: FastAPI) -> Callable[[], bytes]:
     """Adds every route. Returns the function that makes the API's document of them."""
-    # First, because routes are tried in order and this is the busiest one.
-    app.router.routes.insert(0, WEBHOOKS)
+    # First, because routes are tried in order and these are the busiest.
+    app.router.routes[:0] = WEBHOOKS
     routers = (payment_commands.router, payment_reads.router, client_secret.router, health.router)
     for router in routers:
         app.include_router(router)
@@ -111,6 +122,7 @@ def _add_routes(app: FastAPI) -> Callable[[], bytes]:
 
 def _context(
     settings: IngressSettings,
+    accounts: AccountChoice,
     readers: Mapping[str, WebhookReader],
     money_rules: Mapping[str, MoneyRules],
     client_secrets: Mapping[str, ClientSecretReader],
@@ -132,6 +144,6 @@ def _context(
         metrics=metrics,
         clock=clock,
         body_limit_bytes=settings.body_limit_bytes,
-        default_provider=settings.default_provider,
+        accounts=accounts,
         payment_expiry=timedelta(seconds=settings.payment_expiry_s),
     )

@@ -5,6 +5,7 @@ from typing import Final
 
 from fastapi import FastAPI
 
+from ingress.accounts import AccountChoice
 from ingress.app import create_app
 from ingress.database import Database
 from ingress.http import open_files
@@ -12,9 +13,16 @@ from ingress.http.connections import Connections, Limits
 from ingress.kafka_target import KafkaTarget
 from ingress.metrics import Metrics
 from ingress.publisher import KafkaPublisher
-from providers.registry import client_secret_readers, money_rules, readers
+from providers.registry import (
+    client_secret_readers,
+    environment_accounts,
+    money_rules,
+    readers,
+    tenant_accounts,
+)
 from runtime import logs
 from runtime.clock import utc_now
+from schemas.provider_accounts import TenantAccounts
 from schemas.settings import (
     DatabaseSettings,
     IngressSettings,
@@ -31,11 +39,13 @@ def application() -> FastAPI:
     settings = load(IngressSettings)
     kafka = load(KafkaSettings)
     webhook_readers = readers()
-    if settings.default_provider not in webhook_readers:
+    own = environment_accounts()
+    if settings.default_provider not in own:
         raise SettingsError(
             f"PAYMENTS_DEFAULT_PROVIDER: provider {settings.default_provider!r} is not configured. "
-            f"Use one of: {', '.join(sorted(webhook_readers))}"
+            f"Use one of: {', '.join(sorted(own))}"
         )
+    others = TenantAccounts(default=settings.default_provider, allowed=own)
     metrics = Metrics()
     target = KafkaTarget(
         kafka.kafka_bootstrap,
@@ -48,6 +58,7 @@ def application() -> FastAPI:
     connections = Connections(connection_limits(settings), metrics, open_files.in_use)
     return create_app(
         settings,
+        accounts=AccountChoice(tenant_accounts(), others),
         readers=webhook_readers,
         money_rules=money_rules(),
         client_secrets=client_secret_readers(),

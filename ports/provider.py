@@ -70,6 +70,10 @@ class Webhook:
     object_id: str | None
     #: Ours, where the event names one; see ``named_payment``.
     payment_id: str | None
+    #: What the provider calls the account of the event, where the event says it.
+    account: str | None = None
+    #: The provider account that it is about, where that is another one than the endpoint's.
+    provider: str | None = None
 
 
 def named_payment(caused_by: str | None, written: str | None) -> str | None:
@@ -232,9 +236,12 @@ class Translator(Protocol):
 
 
 class WebhookReader(Protocol):
-    """What the ingress needs of a provider. Pure: no I/O."""
+    """What the ingress needs of an account at a provider. Pure: no I/O."""
 
+    #: The account's name here. The environment's account has its provider's name.
     name: str
+    #: The provider's name.
+    provider: str
 
     def verify(self, body: bytes, headers: Mapping[str, str]) -> Webhook:
         """The webhook, if one of our secrets signed exactly these bytes not too long ago.

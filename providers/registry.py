@@ -1,4 +1,8 @@
-"""Builds the adapters of all providers. A new provider adds a folder, and lines here."""
+"""Builds the adapters of all accounts at providers. A new provider adds a folder, and lines here.
+
+An account has a name. Those of the environment's settings have their providers' names; the file
+of ``PAYMENTS_ACCOUNTS_FILE`` adds others.
+"""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -19,11 +23,14 @@ from providers.examplepay.client import ExamplePayApi
 from providers.examplepay.client_secrets import ExamplePayClientSecrets
 from providers.examplepay.money import ExamplePayMoney
 from providers.examplepay.webhooks import ExamplePayTranslator, ExamplePayWebhooks
+from providers.file_accounts import STRIPE, FileAccounts, file_accounts
+from providers.reloading import Made, Reloading
 from providers.stripe.access.api_keys import is_live_key
 from providers.stripe.client import StripeApi
 from providers.stripe.client_secrets import StripeClientSecrets
 from providers.stripe.currencies import StripeMoney
 from providers.stripe.webhooks import StripeTranslator, StripeWebhooks
+from schemas.provider_accounts import TenantAccounts
 from schemas.rate_settings import RateSettings
 from schemas.settings import (
     ExamplePaySettings,
@@ -42,33 +49,79 @@ STRIPE_TEST_PER_S: Final = 25.0
 
 
 def readers() -> Mapping[str, WebhookReader]:
-    """Returns each provider's webhook reader by name, from the environment's settings.
+    """Returns each account's webhook reader by name. It follows the file: secrets are rotated so.
 
-    Raises SettingsError if a provider's settings are missing or wrong.
+    Raises SettingsError if settings or the file are missing or wrong.
     """
+
+    def make() -> Made[WebhookReader]:
+        further = file_accounts()
+        return {**_own_readers(further), **further.readers(_now)}, further.paths
+
+    return Reloading(make)
+
+
+def _own_readers(further: FileAccounts) -> Mapping[str, WebhookReader]:
     stripe = load(StripeWebhookSettings)
+    secrets, tolerance_s = stripe.stripe_webhook_secrets, stripe.stripe_webhook_tolerance_s
+    connected = further.of_platform(STRIPE)
     adapters: list[WebhookReader] = [
-        StripeWebhooks(stripe.stripe_webhook_secrets, stripe.stripe_webhook_tolerance_s, _now)
+        StripeWebhooks(secrets, tolerance_s, _now, connected=connected)
     ]
     example = load(ExamplePaySettings)
-    secrets = example.examplepay_webhook_secrets
-    if secrets is not None:
-        adapters.append(ExamplePayWebhooks(secrets, example.examplepay_webhook_tolerance_s, _now))
+    if (others := example.examplepay_webhook_secrets) is not None:
+        adapters.append(ExamplePayWebhooks(others, example.examplepay_webhook_tolerance_s, _now))
     return {reader.name: reader for reader in adapters}
 
 
 def money_rules() -> Mapping[str, MoneyRules]:
-    """Returns what each provider can charge, by its name. They need no settings."""
-    rules: list[MoneyRules] = [StripeMoney(), ExamplePayMoney()]
-    return {each.name: each for each in rules}
+    """Returns what each account's provider can charge, by the account's name; follows the file."""
+
+    def make() -> Made[MoneyRules]:
+        rules: list[MoneyRules] = [StripeMoney(), ExamplePayMoney()]
+        own, further = {each.name: each for each in rules}, file_accounts()
+        return own | {n: own[a.provider] for n, a in further.file.accounts.items()}, further.paths
+
+    return Reloading(make)
+
+
+def environment_accounts() -> tuple[str, ...]:
+    """Returns the names of the accounts in the environment's settings. Raises SettingsError."""
+    return tuple(_own_readers(file_accounts()))
+
+
+def tenant_accounts() -> Mapping[str, TenantAccounts]:
+    """Returns the accounts of each tenant that the file names; follows the file.
+
+    Raises SettingsError if a tenant may use an account that does not exist.
+    """
+
+    def make() -> Made[TenantAccounts]:
+        further = file_accounts()
+        known = {*environment_accounts(), *further.file.accounts}
+        for tenant, each in further.file.tenants.items():
+            if missing := sorted(each.names - known):
+                raise SettingsError(f"tenants.{tenant}: there is no account {', '.join(missing)}")
+        return further.file.tenants, further.paths
+
+    return Reloading(make)
 
 
 def translators() -> Mapping[str, Translator]:
-    """Returns each provider's translator by name. Translators need our accounts, but no secret.
+    """Returns each account's translator by name; follows the file. Translators need no secret.
 
     A provider without settings has a translator too, for its records that are still in the log.
     They were verified on arrival, and no more can arrive. Raises SettingsError.
     """
+
+    def make() -> Made[Translator]:
+        further = file_accounts()
+        return {**_own_translators(), **further.translators()}, further.paths
+
+    return Reloading(make)
+
+
+def _own_translators() -> Mapping[str, Translator]:
     stripe, example = load(StripeAccountSettings), load(ExamplePaySettings)
     name, is_live = example.examplepay_account, example.examplepay_livemode
     adapters: list[Translator] = [
@@ -79,7 +132,7 @@ def translators() -> Mapping[str, Translator]:
 
 
 def rate_limits() -> Mapping[str, RateLimit]:
-    """Returns how often each provider takes requests of our account. Raises SettingsError."""
+    """Returns how often each account's provider takes requests, by name. Raises SettingsError."""
     rates, account = load(RateSettings), load(StripeAccountSettings)
     is_live, name = account.stripe_livemode, account.stripe_account
     per_s = rates.stripe_requests_per_s or (STRIPE_LIVE_PER_S if is_live else STRIPE_TEST_PER_S)
@@ -89,14 +142,15 @@ def rate_limits() -> Mapping[str, RateLimit]:
         mode = _mode(is_live=bool(example.examplepay_livemode))
         account_name = f"examplepay/{merchant}/{mode}"
         limits["examplepay"] = RateLimit(account_name, rates.examplepay_requests_per_s)
-    return limits
+    by_mode = {"live": STRIPE_LIVE_PER_S, "test": STRIPE_TEST_PER_S}
+    return {**limits, **file_accounts().rate_limits(by_mode)}
 
 
 def clients(budgets: Mapping[str, RateBudget], reads: RequestClass) -> Mapping[str, ProviderClient]:
-    """Returns each provider's client by name. Raises SettingsError.
+    """Returns each account's client by name. Raises SettingsError.
 
     Args:
-        budgets: the rate budgets, by provider.
+        budgets: the rate budgets, by account.
         reads: what the clients' requests are for that are no calls: look-ups, or sweeps.
     """
     asks = {name: RequestBudget(budget, reads) for name, budget in budgets.items()}
@@ -111,13 +165,14 @@ def clients(budgets: Mapping[str, RateBudget], reads: RequestClass) -> Mapping[s
     if address is not None and key is not None:
         timeout_s = example.examplepay_timeout_s
         adapters.append(ExamplePayApi(address, key, timeout_s, asks["examplepay"]))
+    adapters.extend(file_accounts().clients(asks).values())
     return {client.name: client for client in adapters}
 
 
 def client_secret_readers() -> Mapping[str, ClientSecretReader]:
-    """Returns the readers of client secrets by the provider's name. Raises SettingsError.
+    """Returns the readers of client secrets by the account's name. Raises SettingsError.
 
-    Stripe's exists only with a key of its own: the one that moves money stays with the worker.
+    Stripe's exist only with keys of their own: those that move money stay with the worker.
     """
     adapters: list[ClientSecretReader] = []
     stripe = load(StripeReadSettings)
@@ -127,6 +182,7 @@ def client_secret_readers() -> Mapping[str, ClientSecretReader]:
         adapters.append(StripeClientSecrets(stripe, key.get_secret_value(), address))
     if load(ExamplePaySettings).examplepay_webhook_secrets is not None:
         adapters.append(ExamplePayClientSecrets())
+    adapters.extend(file_accounts().client_secret_readers().values())
     return {reader.name: reader for reader in adapters}
 
 

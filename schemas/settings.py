@@ -75,6 +75,16 @@ class StripeAccountSettings(Group):
     stripe_livemode: bool = Field(description="true: real money. false: test data.")
 
 
+class AccountsSettings(Group):
+    """Further provider accounts, besides those in the environment."""
+
+    accounts_file: Path | None = Field(
+        None,
+        description="The file of further provider accounts (JSON). Programs read it again when it "
+        "changes.",
+    )
+
+
 class StripeAddressSettings(Group):
     """The address of Stripe's API, or of the simulator."""
 
@@ -322,6 +332,7 @@ class WorkerSettings(SweepSettings, Group):
 GROUPS: Final[tuple[type[Group], ...]] = (
     KafkaSettings,
     DatabaseSettings,
+    AccountsSettings,
     StripeAccountSettings,
     StripeAddressSettings,
     StripeReadSettings,

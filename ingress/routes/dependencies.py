@@ -9,6 +9,7 @@ from fastapi import Depends, Header, Path, Request, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from structlog.contextvars import bind_contextvars
 
+from ingress.accounts import AccountChoice
 from ingress.auth import tenant_of
 from ingress.cards import contains_card_number
 from ingress.command_service import CommandService
@@ -37,10 +38,11 @@ class AppContext:
 
     #: The tenant of each API key, by the key's SHA-256 in hex.
     tenants: Mapping[str, str]
-    #: By the provider's name.
+    accounts: AccountChoice
+    #: By the provider account's name.
     readers: Mapping[str, WebhookReader]
     money_rules: Mapping[str, MoneyRules]
-    #: By the provider's name; without one, its client secrets are not served.
+    #: By the provider account's name; without one, its client secrets are not served.
     client_secrets: Mapping[str, ClientSecretReader]
     publisher: Publisher
     command_service: CommandService
@@ -48,7 +50,6 @@ class AppContext:
     metrics: Metrics
     clock: Clock
     body_limit_bytes: int
-    default_provider: str
     payment_expiry: timedelta
 
 

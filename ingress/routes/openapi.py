@@ -1,6 +1,6 @@
 """Adds to the generated OpenAPI document: problems, request bodies and the webhook route."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from fastapi import FastAPI
@@ -9,7 +9,9 @@ from fastapi.openapi.utils import get_openapi
 from ingress import errors
 from ingress.errors import PROBLEM_MEDIA_TYPE, IngressError, type_uri
 from ingress.routes import examples
+from ingress.routes.webhooks import ACCOUNT_PATH as ACCOUNT_WEBHOOKS
 from ingress.routes.webhooks import PATH as WEBHOOKS
+from ports.provider import WebhookReader
 from schemas.http import FieldProblem, Problem
 from schemas.model import Model
 
@@ -90,7 +92,24 @@ def json_request(model: type[Model], example: Mapping[str, Any]) -> dict[str, An
     return {"requestBody": {"required": True, "content": content}}
 
 
-def _webhook_path(providers: Iterable[str]) -> dict[str, Any]:
+def _webhook_paths(readers: Iterable[WebhookReader]) -> dict[str, Any]:
+    """Returns the paths of webhooks: of the providers' own accounts, and of those with a name."""
+    own = sorted(r.provider for r in readers if r.name == r.provider)
+    named = sorted((r.provider, r.name) for r in readers if r.name != r.provider)
+    paths = {WEBHOOKS: _webhook_path("receive_webhook", provider=own)}
+    if named:
+        providers = sorted({provider for provider, _ in named})
+        names = [name for _, name in named]
+        paths[ACCOUNT_WEBHOOKS] = _webhook_path(
+            "receive_account_webhook", provider=providers, account=names
+        )
+    return paths
+
+
+_WHOSE: Final = {"provider": "Whose webhook it is.", "account": "The account's name here."}
+
+
+def _webhook_path(operation_id: str, **names: Sequence[str]) -> dict[str, Any]:
     refusals = problems(
         errors.InvalidSignatureError,
         errors.UnknownProviderError,
@@ -104,15 +123,16 @@ def _webhook_path(providers: Iterable[str]) -> dict[str, Any]:
             "tags": ["webhooks"],
             "summary": "Receive a provider's webhook",
             "description": "Answered 200 once it is stored on every in-sync replica.",
-            "operationId": "receive_webhook",
+            "operationId": operation_id,
             "parameters": [
                 {
-                    "name": "provider",
+                    "name": each,
                     "in": "path",
                     "required": True,
-                    "description": "Whose webhook it is.",
-                    "schema": {"type": "string", "enum": sorted(providers)},
+                    "description": _WHOSE[each],
+                    "schema": {"type": "string", "enum": list(values)},
                 }
+                for each, values in names.items()
             ],
             "requestBody": {
                 "required": True,
@@ -131,7 +151,7 @@ def document(app: FastAPI) -> dict[str, Any]:
     found = get_openapi(
         title=app.title, version=app.version, description=app.description, routes=app.routes
     )
-    found["paths"][WEBHOOKS] = _webhook_path(app.state.context.readers)
+    found["paths"] |= _webhook_paths(app.state.context.readers.values())
     schemas = found.setdefault("components", {}).setdefault("schemas", {})
     for model in _ADDED:
         schema = model.model_json_schema(ref_template=_REF)

@@ -75,7 +75,7 @@ async def create_payment(
 ) -> Response:
     """Accepts a new payment. Read its progress at ``Location``."""
     context = context_of(request)
-    provider = _provider(context, body)
+    provider = _provider(context, tenant, body)
     operation = command_builders.identify_create(tenant, key, body)
     build = partial(
         command_builders.create,
@@ -163,11 +163,13 @@ async def refund_payment(
     return await _accept_operation(request, operation, "refund", build)
 
 
-def _provider(context: AppContext, body: CreateRequest) -> str:
-    """Returns the requested provider, or the default one. Raises InvalidFieldsError."""
-    provider = context.default_provider if body.provider is None else body.provider
-    if provider not in context.readers:
-        raise _invalid("provider", f"Use one of: {', '.join(sorted(context.readers))}")
+def _provider(context: AppContext, tenant: str, body: CreateRequest) -> str:
+    """Returns the requested account, or the tenant's default one. Raises InvalidFieldsError."""
+    accounts = context.accounts.of(tenant)
+    provider = accounts.default if body.provider is None else body.provider
+    if provider not in accounts.names or provider not in context.money_rules:
+        usable = accounts.names.intersection(context.money_rules)
+        raise _invalid("provider", f"Use one of: {', '.join(sorted(usable))}")
     return provider
 
 

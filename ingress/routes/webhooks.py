@@ -1,5 +1,7 @@
 """``POST /webhooks/{provider}``: verifies a webhook, publishes its body, answers 200.
 
+An account with a name of its own has ``/webhooks/{provider}/{account}``.
+
 The body is published as it came, without customers' secrets: it is kept for months.
 
 This is the busiest path. It is a plain Starlette route: no FastAPI dependencies, no pydantic, no
@@ -39,6 +41,7 @@ from schemas.topics import PROVIDER_WEBHOOKS, PROVIDER_WEBHOOKS_UNROUTED
 log = get_logger(__name__)
 
 PATH: Final = "/webhooks/{provider}"
+ACCOUNT_PATH: Final = "/webhooks/{provider}/{account}"
 _REFUSALS: Final = (
     InvalidSignatureError,
     BodyTooLargeError,
@@ -59,20 +62,27 @@ class WebhookRoute(Route):
 async def receive_webhook(request: Request) -> Response:
     """Accepts one webhook. Refused ones are counted, not stored."""
     context = context_of(request)
-    provider = request.path_params["provider"]
-    reader = context.readers.get(provider)
-    if reader is None:
-        raise UnknownProviderError("No such provider is configured. Check the webhook's address.")
+    reader = _reader(request, context)
     try:
         refuse_encoded(request.headers)
         body = await read_body(request, context.body_limit_bytes)
         webhook = _verified(reader, body, request, context)
         kept = reader.without_secrets(body)
-        await context.publisher.publish(_record(webhook, kept, provider, context))
+        account = webhook.provider or reader.name
+        await context.publisher.publish(_record(webhook, kept, account, context))
     except _REFUSALS as error:
-        context.metrics.rejected_webhooks.labels(provider, error.slug).inc()
+        context.metrics.rejected_webhooks.labels(reader.name, error.slug).inc()
         raise
     return Response(_RECEIVED, media_type="application/json")
+
+
+def _reader(request: Request, context: AppContext) -> WebhookReader:
+    """Returns the reader of the account at this address. Raises UnknownProviderError."""
+    provider = request.path_params["provider"]
+    reader = context.readers.get(request.path_params.get("account", provider))
+    if reader is None or reader.provider != provider:
+        raise UnknownProviderError("No such provider is configured. Check the webhook's address.")
+    return reader
 
 
 def _verified(reader: WebhookReader, body: bytes, request: Request, context: AppContext) -> Webhook:
@@ -104,4 +114,7 @@ def _record(webhook: Webhook, body: bytes, provider: str, context: AppContext) -
     return ProducerRecord(PROVIDER_WEBHOOKS_UNROUTED, key.encode(), body, about)
 
 
-ROUTE: Final = WebhookRoute(PATH, receive_webhook, methods=["POST"], include_in_schema=False)
+ROUTES: Final = tuple(
+    WebhookRoute(path, receive_webhook, methods=["POST"], include_in_schema=False)
+    for path in (PATH, ACCOUNT_PATH)
+)

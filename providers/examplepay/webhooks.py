@@ -34,6 +34,7 @@ class ExamplePayWebhooks:
     """A ``WebhookReader``. There are several ``secrets`` while one replaces another."""
 
     name = NAME
+    provider = NAME
 
     def __init__(
         self, secrets: Sequence[SecretStr], tolerance_s: int, clock: Callable[[], datetime]

@@ -28,6 +28,8 @@ from providers.stripe.access.fetched import (
     RefusedError,
     answered,
     fetched,
+    is_list,
+    is_object,
     listed,
     retrieved,
 )
@@ -39,6 +41,7 @@ from providers.stripe.outcomes import (
 )
 from providers.stripe.requests import frozen, request_for, thawed
 from providers.stripe.translate import LISTED_TYPES, RETRIEVED
+from providers.stripe.webhooks import NAME
 from schemas.settings import StripeSettings
 
 PAGE: Final = 100
@@ -48,9 +51,10 @@ SEARCH_PAUSE_S: Final = 1.0
 
 
 class StripeApi:
-    """A ``ProviderClient``. It does not retry: the package's retries are off."""
+    """A ``ProviderClient``. It does not retry: the package's retries are off.
 
-    name = "stripe"
+    ``connected`` is the connected account that a platform's key is used for.
+    """
 
     def __init__(
         self,
@@ -60,7 +64,10 @@ class StripeApi:
         budget: RequestBudget = UNLIMITED,
         *,
         is_live: bool,
+        name: str = NAME,
+        connected: str | None = None,
     ) -> None:
+        self.name = name
         self._budget = budget
         self._is_live = is_live
         self._look_ups = LookUps(self._get)
@@ -69,6 +76,7 @@ class StripeApi:
         self._client = stripe.StripeClient(
             settings.stripe_api_key.get_secret_value(),
             base_addresses={"api": address},
+            stripe_account=connected,
             max_network_retries=0,
             http_client=self._http,
         )
@@ -92,7 +100,7 @@ class StripeApi:
             return Unknown(f"no response within {self._deadline_s} s")
         except (stripe.StripeError, RateLimitedError) as error:
             return outcome_of_error(call, error)
-        return Acknowledged(str(data["id"]))
+        return Acknowledged(data["id"])
 
     async def look_up(
         self,
@@ -245,8 +253,8 @@ class StripeApi:
         except Exception as error:  # the package fails on errors in another form
             raise stripe.APIError(f"an unreadable response: {error!r}") from error
         data: Any = response.data
-        if not isinstance(data, dict) or "object" not in data:
-            raise stripe.APIError("the response is not a Stripe object")
+        if not is_object(data) and not is_list(data):
+            raise stripe.APIError("the response is neither an object nor a list of Stripe's")
         return data, response.headers
 
 

@@ -6,6 +6,7 @@ from typing import Final
 import stripe
 
 from ports.provider import ProviderUnavailableError
+from providers.stripe.webhooks import NAME
 from schemas.settings import StripeReadSettings
 
 _PATH: Final = "/v1/payment_intents/{}"
@@ -14,21 +15,24 @@ _PATH: Final = "/v1/payment_intents/{}"
 class StripeClientSecrets:
     """A ``ClientSecretReader``. It neither retries nor remembers anything."""
 
-    name = "stripe"
-
     def __init__(
         self,
         settings: StripeReadSettings,
         api_key: str,
         address: str,
         http: stripe.HTTPClient | None = None,
+        *,
+        name: str = NAME,
+        connected: str | None = None,
     ) -> None:
+        self.name = name
         self._deadline_s = settings.stripe_read_timeout_s
         self._slots = asyncio.Semaphore(settings.stripe_read_concurrency)
         self._http = http or stripe.HTTPXClient(timeout=self._deadline_s)
         self._client = stripe.StripeClient(
             api_key,
             base_addresses={"api": address},
+            stripe_account=connected,
             max_network_retries=0,
             http_client=self._http,
         )

@@ -2,7 +2,9 @@
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import Any, Final
 
 import msgspec
@@ -29,17 +31,30 @@ _SECONDS: Final = re.compile(r"\A[0-9]{1,12}\Z")
 _NAME: Final = re.compile(NAME_PATTERN)
 #: Wrong JSON, fields or UTF-8, and too deep nesting.
 _DECODE_ERRORS: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+#: The account of the environment's settings has the provider's name.
+NAME: Final = "stripe"
 SIGNATURE_HEADER: Final = "stripe-signature"
 
 
 class StripeWebhooks:
-    """A ``WebhookReader``. There are several ``secrets`` while one replaces another."""
+    """A ``WebhookReader``. There are several ``secrets`` while one replaces another.
 
-    name = "stripe"
+    ``connected`` are the accounts that are reached through this one: their names here, by what
+    Stripe calls them. A platform's endpoint gets the events of all of them.
+    """
+
+    provider = NAME
 
     def __init__(
-        self, secrets: Sequence[SecretStr], tolerance_s: int, clock: Callable[[], datetime]
+        self,
+        secrets: Sequence[SecretStr],
+        tolerance_s: int,
+        clock: Callable[[], datetime],
+        name: str = NAME,
+        connected: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
+        self.name = name
+        self._connected = connected
         self._secrets = tuple(secret.get_secret_value() for secret in secrets)
         self._tolerance_s = tolerance_s
         self._clock = clock
@@ -53,7 +68,9 @@ class StripeWebhooks:
                 f"the time in {SIGNATURE_HEADER} is more than {self._tolerance_s} s from now"
             )
         if any(_is_signed(body, header, secret) for secret in self._secrets):
-            return read(body)
+            webhook = read(body)
+            owner = self._connected.get(webhook.account or "")
+            return webhook if owner is None else replace(webhook, provider=owner)
         raise SignatureError(
             f"the {SIGNATURE_HEADER} header has no valid signature by a configured secret"
         )
@@ -66,9 +83,8 @@ class StripeWebhooks:
 class StripeTranslator:
     """A ``Translator`` of the events of one account."""
 
-    name = "stripe"
-
-    def __init__(self, account: Account) -> None:
+    def __init__(self, account: Account, name: str = NAME) -> None:
+        self.name = name
         self._account = account
 
     def translate(self, body: bytes) -> Translated:
@@ -134,6 +150,7 @@ def _read(body: bytes) -> Webhook:
         event_id=event.id,
         object_id=name_or_none(about.payment_intent) or name_or_none(about.id),
         payment_id=named_payment(event.key, name_or_none(metadata.get(PAYMENT_ID_KEY))),
+        account=event.account or event.user_id,
     )
 
 

@@ -14,6 +14,7 @@ import httpx
 from fastapi import FastAPI
 from pydantic import SecretStr
 
+from ingress.accounts import AccountChoice
 from ingress.app import create_app
 from ingress.database import Database, Query
 from ingress.errors import DatabaseUnavailableError
@@ -27,6 +28,7 @@ from providers.examplepay.webhooks import ExamplePayWebhooks
 from providers.registry import money_rules
 from providers.stripe.webhooks import StripeWebhooks
 from sandbox.stripe_simulator.webhooks.signing import signature_header
+from schemas.provider_accounts import TenantAccounts
 from schemas.settings import IngressSettings
 
 T = TypeVar("T")
@@ -97,20 +99,25 @@ def application(
     connections: Connections | None = None,
     resources: Sequence[AbstractAsyncContextManager[Any]] = (),
     client_secrets: Mapping[str, ClientSecretReader] | None = None,
+    further: Sequence[WebhookReader] = (),
+    tenant_accounts: Mapping[str, TenantAccounts] | None = None,
 ) -> FastAPI:
     """Returns the real application at a fixed time, with both providers' real readers.
 
-    Its lifespan opens and closes ``resources``.
+    Its lifespan opens and closes ``resources``. ``further`` are readers of further accounts.
     """
     secrets = tuple(SecretStr(secret) for secret in SECRETS)
     readers: tuple[WebhookReader, ...] = (
         StripeWebhooks(secrets, 300, lambda: datetime.now(UTC)),
         ExamplePayWebhooks((SecretStr(SECOND_SECRET),), 300, lambda: NOW),
+        *further,
     )
+    rules, others = money_rules(), TenantAccounts(default="stripe", allowed=("examplepay",))
     return create_app(
         settings(tenants),
+        accounts=AccountChoice(tenant_accounts or {}, others),
         readers={reader.name: reader for reader in readers},
-        money_rules=money_rules(),
+        money_rules={reader.name: rules[reader.provider] for reader in readers},
         client_secrets=client_secrets or {},
         publisher=publisher,
         database=database,

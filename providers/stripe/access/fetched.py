@@ -35,6 +35,19 @@ class MissingError(RefusedError):
     """The requested object or event does not exist."""
 
 
+def is_object(data: Any) -> bool:
+    """Whether it has the form of one of Stripe's objects. Something between may answer too."""
+    return isinstance(data, dict) and "object" in data and isinstance(data.get("id"), str)
+
+
+def is_list(data: Any) -> bool:
+    """Whether it has the form of a page of Stripe's objects."""
+    if not isinstance(data, dict) or not isinstance(data.get("has_more"), bool):
+        return False
+    items = data.get("data")
+    return isinstance(items, list) and all(map(is_object, items))
+
+
 class Answered(NamedTuple):
     """When a request was answered."""
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 #: Responses that a proxy, a captive portal or an empty gateway may give.
 STATUSES = ("200 OK", "201 Created", "400 Bad Request", "409 Conflict", "422 Unprocessable Content",
             "502 Bad Gateway")  # fmt: skip
-BODIES = (b"", b"<html>", b"null", b"[]", b'"x"', b"{}", b'{"id": null}', b'{"error": "x"}',
+BODIES = (b"", b"<html>", b"null", b"[]", b'"x"', b"{}", b'{"id": null}',
+          b'{"object": "x"}', b'{"object": "x", "id": null}', b'{"error": "x"}',
           b"\xff", b"[" * 100_000)  # fmt: skip
 
 
@@ -20,12 +21,14 @@ class HttpStub:
     address: str = ""
     #: How many requests came.
     requests: int = 0
+    #: The last one's request line and headers.
+    head: str = ""
     _over: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Serves one connection."""
         try:
-            await reader.readuntil(b"\r\n\r\n")
+            self.head = (await reader.readuntil(b"\r\n\r\n")).decode()
         except asyncio.IncompleteReadError:  # the client has given up before it asked
             writer.close()
             return

@@ -7,6 +7,7 @@ from typing import Any, Final, TypeVar, cast
 
 from starlette.requests import Request
 
+from ingress.accounts import AccountChoice
 from ingress.command_builders import BuildCommand, ClientOperation
 from ingress.command_service import CommandService
 from ingress.errors import BrokerUnavailableError, IngressError
@@ -19,6 +20,7 @@ from ports.provider import WebhookReader
 from postgres.reads import FirstInput
 from providers.registry import money_rules
 from schemas.commands import CommandBase
+from schemas.provider_accounts import TenantAccounts
 from tests.simulation.kafka.log import Log
 from tests.simulation.postgres.database import Database
 from tests.simulation.process import Process, ProcessDiedError
@@ -102,7 +104,7 @@ class Ingress:
             metrics=metrics,
             clock=process.clock,
             body_limit_bytes=BODY_LIMIT,
-            default_provider="stripe",
+            accounts=AccountChoice({}, TenantAccounts(default="stripe")),
             payment_expiry=timedelta(days=1),
         )
         self._app = SimpleNamespace(state=SimpleNamespace(context=self._context))

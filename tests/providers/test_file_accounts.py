@@ -1,0 +1,242 @@
+"""Further accounts from a file: their adapters, and secrets that are rotated without a restart."""
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+from domain.inputs import Foreign, PaymentFact
+from ports.provider import Acknowledged, ProviderClient, SignatureError
+from ports.rate_budget import RateLimit, RequestClass, Unlimited
+from providers import registry
+from providers.reloading import EVERY_S
+from schemas.environment import PREFIX
+from schemas.settings import SettingsError
+from tests.conformance.kit.http_stub import http_stub
+from tests.providers.stripe.builders import call, event, over_http, signed
+from tests.providers.test_registry import FIRST
+
+pytestmark = [pytest.mark.anyio, over_http]
+
+SECOND: Final = {
+    "provider": "stripe",
+    "account": "acct_2",
+    "mode": "live",
+    "api_key": "env:SECOND_KEY",
+    "webhook_secrets": ["file:{folder}/old"],
+}
+SHOP: Final = {"provider": "stripe", "account": "acct_3", "mode": "live", "platform": "second"}
+OWN_SHOP: Final = {"provider": "stripe", "account": "acct_4", "mode": "test", "platform": "stripe"}
+OLD, NEW = "whsec_being_replaced", "whsec_that_replaces"  # test values
+
+
+class File:
+    """The file of accounts, with its secrets beside it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / "accounts.json"
+        self.write({"second": SECOND, "shop": SHOP, "own-shop": OWN_SHOP})
+
+    def write(self, accounts: Mapping[str, Any], **rest: Any) -> None:
+        """Replaces the file as a whole."""
+        text = json.dumps({"accounts": accounts, **rest})
+        new = self.path.with_suffix(".new")
+        new.write_text(text.replace("{folder}", str(self.path.parent)))
+        new.replace(self.path)
+
+
+@pytest.fixture
+def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> File:
+    """A file with a second account, which is a platform, and connected accounts of both."""
+    for name in list(os.environ):
+        if name.upper().startswith(PREFIX):
+            monkeypatch.delenv(name)
+    (tmp_path / "old").write_text(OLD)
+    (tmp_path / "new").write_text(NEW)
+    made = File(tmp_path)
+    values = {**FIRST, "ACCOUNTS_FILE": str(made.path)}
+    for name, value in values.items():
+        monkeypatch.setenv(f"{PREFIX}{name}", value)
+    monkeypatch.setenv("SECOND_KEY", "sk_live_of_the_second")
+    return made
+
+
+@pytest.fixture
+def seconds(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The clock with which files are looked at; a test appends to it."""
+    at = [0.0]
+    monkeypatch.setattr("providers.reloading.Reloading.__init__.__defaults__", (lambda: at[-1],))
+    return at
+
+
+def _clients() -> Mapping[str, ProviderClient]:
+    return registry.clients(dict.fromkeys(registry.rate_limits(), Unlimited()), RequestClass.SWEEP)
+
+
+@pytest.mark.usefixtures("file")
+async def test_every_account_has_adapters_of_its_name() -> None:
+    """Connected accounts have no endpoint: their events arrive at their platform's."""
+    names = {"stripe", "second", "shop", "own-shop"}
+    clients = _clients()
+    assert set(clients) == set(registry.rate_limits()) == names
+    assert set(registry.translators()) == {*names, "examplepay"} == set(registry.money_rules())
+    assert set(registry.readers()) == {"stripe", "second"}
+    for made in (clients, registry.translators(), registry.readers()):
+        assert all(each.name == name for name, each in made.items())
+    for client in clients.values():
+        await client.close()
+
+
+@pytest.mark.usefixtures("file")
+def test_every_account_has_a_rate_budget_of_its_own() -> None:
+    """By its mode, as the provider documents."""
+    assert registry.rate_limits()["second"] == RateLimit("stripe/acct_2/live", 100.0)
+    assert registry.rate_limits()["own-shop"] == RateLimit("stripe/acct_4/test", 25.0)
+
+
+@pytest.mark.usefixtures("file")
+@pytest.mark.parametrize(
+    ("name", "account", "livemode", "is_ours"),
+    [
+        ("second", None, True, True),
+        ("second", "acct_2", True, True),
+        ("second", "acct_3", True, False),
+        ("second", None, False, False),
+        ("shop", "acct_3", True, True),
+        ("shop", "acct_2", True, False),
+        ("stripe", "acct_4", False, False),
+        ("own-shop", "acct_4", False, True),
+    ],
+)
+def test_an_event_must_be_of_the_account_and_mode(
+    name: str, account: str | None, *, livemode: bool, is_ours: bool
+) -> None:
+    """Any other is foreign, whatever it says."""
+    body = event("payment_intent.succeeded", account=account, livemode=livemode)
+    fact = registry.translators()[name].translate(body).fact
+    assert isinstance(fact, PaymentFact if is_ours else Foreign)
+
+
+@pytest.mark.usefixtures("file")
+@pytest.mark.parametrize(("account", "about"), [("acct_3", "shop"), (None, None), ("acct_4", None)])
+def test_a_platforms_endpoint_knows_its_connected_accounts(
+    account: str | None, about: str | None
+) -> None:
+    """Not those of another platform."""
+    body = event("payment_intent.succeeded", account=account)
+    webhook = registry.readers()["second"].verify(body, signed(body, OLD))
+    assert webhook.provider == about
+
+
+@pytest.mark.usefixtures("file")
+@pytest.mark.parametrize(
+    ("name", "key", "connected"),
+    [
+        ("stripe", FIRST["STRIPE_API_KEY"], None),
+        ("own-shop", FIRST["STRIPE_API_KEY"], "acct_4"),
+        ("second", "sk_live_of_the_second", None),
+        ("shop", "sk_live_of_the_second", "acct_3"),
+    ],
+)
+async def test_a_request_has_the_accounts_key_and_names_a_connected_account(
+    monkeypatch: pytest.MonkeyPatch, name: str, key: str, connected: str | None
+) -> None:
+    """A connected account is asked with its platform's key."""
+    async with http_stub() as stub:
+        stub.response = ("200 OK", b'{"object": "payment_intent", "id": "pi_1"}')
+        monkeypatch.setenv(f"{PREFIX}STRIPE_API_BASE", stub.address)
+        clients = _clients()
+        assert await clients[name].call(call("cancel"), "key") == Acknowledged("pi_1")
+        for client in clients.values():
+            await client.close()
+    sent = dict(line.lower().split(": ", 1) for line in stub.head.splitlines()[1:] if line)
+    assert sent["authorization"] == f"bearer {key}"
+    assert sent.get("stripe-account") == connected
+
+
+def test_secrets_are_rotated_without_a_restart_and_without_a_gap(
+    file: File, seconds: list[float]
+) -> None:
+    """The new one is added, both are valid, the old one is removed; each shows within a second."""
+    readers, body = registry.readers(), event("payment_intent.succeeded")
+
+    def valid() -> list[str]:
+        seconds.append(seconds[-1] + EVERY_S)
+        return [secret for secret in (OLD, NEW) if _is_valid(secret)]
+
+    def _is_valid(secret: str) -> bool:
+        try:
+            readers["second"].verify(body, signed(body, secret))
+        except SignatureError:
+            return False
+        return True
+
+    assert valid() == [OLD]
+    for names, expected in ((["old", "new"], [OLD, NEW]), (["new"], [NEW])):
+        secrets = [f"file:{{folder}}/{name}" for name in names]
+        file.write({"second": {**SECOND, "webhook_secrets": secrets}})
+        assert valid() == expected
+    (file.path.parent / "new").write_text(OLD)
+    assert valid() == [OLD]
+    file.path.write_text("{")
+    assert valid() == [OLD]
+
+
+def test_a_new_account_needs_no_restart_of_what_reads_its_events(
+    file: File, seconds: list[float]
+) -> None:
+    """Its reader, translator and rules appear, and a tenant may use it."""
+    made = (registry.readers(), registry.translators(), registry.money_rules())
+    tenants = registry.tenant_accounts()
+    third = {**SECOND, "account": "acct_9"}
+    file.write(
+        {"second": SECOND, "third": third}, tenants={"acme": {"default": "third", "allowed": []}}
+    )
+    seconds.append(EVERY_S)
+    assert all("third" in each for each in made)
+    assert tenants["acme"].default == "third"
+
+
+@pytest.mark.parametrize(
+    ("accounts", "problem"),
+    [
+        ({"stripe": SECOND}, "accounts.stripe: the environment has an account of this name"),
+        ({"a": {**SECOND, "provider": "other"}}, "accounts.a.provider: only stripe"),
+        ({"a": {**SECOND, "account": "acct_1", "mode": "test"}}, "a: the environment has this"),
+        ({"a": {**SHOP, "platform": "none"}}, "accounts.a.platform: there is no account none"),
+        ({"a": {**SHOP, "platform": "stripe"}}, "accounts.a.mode: its platform is in test mode"),
+    ],
+)
+def test_an_account_that_cannot_be_stops_the_start(
+    file: File, accounts: Mapping[str, Any], problem: str
+) -> None:
+    """The error names the field."""
+    file.write(accounts)
+    with pytest.raises(SettingsError, match=problem):
+        registry.translators()
+
+
+def test_a_secret_that_cannot_be_had_stops_the_start(
+    file: File, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of the program that needs it; the error names the account and the field."""
+    monkeypatch.setenv("SECOND_KEY", "sk_test_of_the_second")
+    with pytest.raises(SettingsError, match=r"second.api_key is a test key, but its mode is live"):
+        _clients()
+    monkeypatch.delenv("SECOND_KEY")
+    with pytest.raises(SettingsError, match=r"second.api_key: env:SECOND_KEY is not set"):
+        _clients()
+    (file.path.parent / "old").unlink()
+    with pytest.raises(SettingsError, match=r"second.webhook_secrets: file:.*can't be read"):
+        registry.readers()
+    assert set(registry.translators()) > {"second"}
+
+
+def test_a_tenant_of_an_account_that_does_not_exist_stops_the_start(file: File) -> None:
+    """Its payments could never be made."""
+    file.write({"second": SECOND}, tenants={"acme": {"default": "second", "allowed": ["none"]}})
+    with pytest.raises(SettingsError, match=r"tenants.acme: there is no account none"):
+        registry.tenant_accounts()

@@ -1,0 +1,126 @@
+"""A mapping that follows its files: changes show within a second, mistakes change nothing."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from providers.reloading import EVERY_S, Made, Reloading
+from schemas.settings import SettingsError
+
+
+@dataclass
+class Words:
+    """A file with a word on each line; the word ``wrong`` makes it wrong."""
+
+    path: Path
+    at: float = 0.0
+    reads: int = 0
+
+    def make(self) -> Made[str]:
+        """Reads the file."""
+        self.reads += 1
+        words = self.path.read_text().split()
+        if "wrong" in words:
+            raise SettingsError("a wrong word")
+        return {word: word.upper() for word in words}, (self.path,)
+
+    def write(self, text: str) -> None:
+        """Replaces the file, as programs do that write it whole or not at all."""
+        new = self.path.with_suffix(".new")
+        new.write_text(text)
+        new.replace(self.path)
+
+
+@pytest.fixture
+def words(tmp_path: Path) -> Words:
+    """A file with one word."""
+    made = Words(tmp_path / "words")
+    made.write("one")
+    return made
+
+
+def test_a_change_shows_within_a_second_and_not_before(words: Words) -> None:
+    """Between two looks at the file no look-up costs anything."""
+    mapping = Reloading(words.make, lambda: words.at)
+    words.write("one two")
+    assert dict(mapping) == {"one": "ONE"}
+    words.at += EVERY_S
+    assert mapping["two"] == "TWO"
+    assert len(mapping) == 2
+    assert list(mapping) == ["one", "two"]
+
+
+def test_an_unchanged_file_is_not_read_again(words: Words) -> None:
+    """It is only asked for its time, size and inode."""
+    mapping = Reloading(words.make, lambda: words.at)
+    before = words.reads
+    for _ in range(5):
+        words.at += EVERY_S
+        assert "one" in mapping
+    assert words.reads == before
+
+
+def test_a_wrong_file_changes_nothing_until_it_is_right(words: Words) -> None:
+    """Not even if the file of a right one has the time of the wrong one."""
+    mapping = Reloading(words.make, lambda: words.at)
+    words.write("wrong")
+    words.at += EVERY_S
+    assert dict(mapping) == {"one": "ONE"}
+    words.write("three")
+    words.at += EVERY_S
+    assert dict(mapping) == {"three": "THREE"}
+
+
+def test_a_file_that_is_gone_changes_nothing(words: Words) -> None:
+    """What reads it raises SettingsError then."""
+
+    def make() -> Made[str]:
+        if not words.path.exists():
+            raise SettingsError("it is gone")
+        return words.make()
+
+    mapping = Reloading(make, lambda: words.at)
+    words.path.unlink()
+    words.at += EVERY_S
+    assert dict(mapping) == {"one": "ONE"}
+
+
+def test_a_change_while_it_is_read_is_not_missed(words: Words) -> None:
+    """The file may be written again before the first reading ends, within one tick of its clock."""
+    times = words.path.stat()
+
+    def make() -> Made[str]:
+        made = words.make()
+        if words.reads in {1, 2}:
+            words.write("two words")
+            os.utime(words.path, ns=(times.st_atime_ns, times.st_mtime_ns))
+        return made
+
+    mapping = Reloading(make, lambda: words.at)
+    words.at += EVERY_S
+    assert set(mapping) == {"two", "words"}
+
+
+def test_without_files_it_is_made_once() -> None:
+    """As where no file of accounts is configured."""
+    made: list[int] = []
+
+    def make() -> Made[str]:
+        made.append(1)
+        return {"one": "ONE"}, ()
+
+    at = iter(range(1000))
+    mapping = Reloading(make, lambda: float(next(at)))
+    before = len(made)
+    assert mapping["one"] == "ONE"
+    assert mapping["one"] == "ONE"
+    assert len(made) == before
+
+
+def test_a_wrong_file_stops_the_start(words: Words) -> None:
+    """There is nothing right from before."""
+    words.write("wrong")
+    with pytest.raises(SettingsError):
+        Reloading(words.make)
