@@ -1,9 +1,10 @@
-"""Which provider accounts a tenant may use, and which one a payment that names none has."""
+"""The provider accounts as the ingress has them, and which of them a tenant may use."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from schemas.provider_accounts import TenantAccounts
+from ports.provider import ClientSecretReader, MoneyRules, WebhookReader
+from schemas.accounts.provider_accounts import TenantAccounts
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,3 +19,15 @@ class AccountChoice:
     def of(self, tenant: str) -> TenantAccounts:
         """Returns the tenant's default account and all that it may use."""
         return self.named.get(tenant, self.others)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Providers:
+    """What the ingress needs of the provider accounts, each by the account's name."""
+
+    choice: AccountChoice
+    readers: Mapping[str, WebhookReader]
+    #: Which amounts each account can collect.
+    money_rules: Mapping[str, MoneyRules]
+    #: Of the accounts that have one. Closed at shutdown.
+    client_secrets: Mapping[str, ClientSecretReader]

@@ -1,13 +1,13 @@
 """Assembles the application. It opens nothing before its lifespan begins."""
 
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 from typing import Any
 
 from fastapi import FastAPI
 
-from ingress.accounts import AccountChoice
+from ingress.accounts import Providers
 from ingress.command_service import CommandService, PostgresOperationLookup
 from ingress.database import Database
 from ingress.http import problems
@@ -20,7 +20,7 @@ from ingress.routes import client_secret, documentation, health, payment_command
 from ingress.routes.dependencies import AppContext, Clock
 from ingress.routes.openapi import DESCRIPTION, document
 from ingress.routes.webhooks import ROUTES as WEBHOOKS
-from ports.provider import ClientSecretReader, MoneyRules, WebhookReader
+from ports.provider import ClientSecretReader
 from schemas.settings import IngressSettings
 
 VERSION = "1"
@@ -29,10 +29,7 @@ VERSION = "1"
 def create_app(
     settings: IngressSettings,
     *,
-    accounts: AccountChoice,
-    readers: Mapping[str, WebhookReader],
-    money_rules: Mapping[str, MoneyRules],
-    client_secrets: Mapping[str, ClientSecretReader],
+    providers: Providers,
     publisher: Publisher,
     database: Database,
     metrics: Metrics,
@@ -44,11 +41,7 @@ def create_app(
 
     Args:
         settings: limits, API keys and defaults.
-        accounts: which provider accounts each tenant may use.
-        readers: the webhook reader of each provider account, by name.
-        money_rules: which amounts each provider account can collect, by its name.
-        client_secrets: the reader of client secrets of each account that has one. Closed at
-            shutdown.
+        providers: what it needs of the provider accounts.
         publisher: where webhooks and commands are published.
         database: for reads and for the look-up of operations.
         metrics: what is counted.
@@ -60,7 +53,7 @@ def create_app(
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[dict[str, Any]]:
         make_document()
-        async with _opened(client_secrets.values(), resources, connections) as state:
+        async with _opened(providers.client_secrets.values(), resources, connections) as state:
             yield state
 
     app = FastAPI(
@@ -73,17 +66,7 @@ def create_app(
         # FastAPI would read the environment at every request. /metrics has these figures.
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )
-    app.state.context = _context(
-        settings,
-        accounts,
-        readers,
-        money_rules,
-        client_secrets,
-        publisher,
-        database,
-        metrics,
-        clock,
-    )
+    app.state.context = _context(settings, providers, publisher, database, metrics, clock)
     make_document = _add_routes(app)
     problems.install(app, metrics)
     app.add_middleware(RequestMiddleware, metrics=metrics)
@@ -122,10 +105,7 @@ def _add_routes(app: FastAPI) -> Callable[[], bytes]:
 
 def _context(
     settings: IngressSettings,
-    accounts: AccountChoice,
-    readers: Mapping[str, WebhookReader],
-    money_rules: Mapping[str, MoneyRules],
-    client_secrets: Mapping[str, ClientSecretReader],
+    providers: Providers,
     publisher: Publisher,
     database: Database,
     metrics: Metrics,
@@ -135,15 +115,15 @@ def _context(
     lookup = PostgresOperationLookup(database, metrics)
     return AppContext(
         tenants=settings.api_keys,
-        readers=readers,
-        money_rules=money_rules,
-        client_secrets=client_secrets,
+        accounts=providers.choice,
+        readers=providers.readers,
+        money_rules=providers.money_rules,
+        client_secrets=providers.client_secrets,
         publisher=publisher,
         command_service=CommandService(publisher, RecentOperations(), lookup, metrics),
         database=database,
         metrics=metrics,
         clock=clock,
         body_limit_bytes=settings.body_limit_bytes,
-        accounts=accounts,
         payment_expiry=timedelta(seconds=settings.payment_expiry_s),
     )

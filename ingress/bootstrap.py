@@ -5,7 +5,7 @@ from typing import Final
 
 from fastapi import FastAPI
 
-from ingress.accounts import AccountChoice
+from ingress.accounts import AccountChoice, Providers
 from ingress.app import create_app
 from ingress.database import Database
 from ingress.http import open_files
@@ -22,7 +22,7 @@ from providers.registry import (
 )
 from runtime import logs
 from runtime.clock import utc_now
-from schemas.provider_accounts import TenantAccounts
+from schemas.accounts.provider_accounts import TenantAccounts
 from schemas.settings import (
     DatabaseSettings,
     IngressSettings,
@@ -38,7 +38,6 @@ def application() -> FastAPI:
     """Returns the ingress that the environment configures. Raises SettingsError."""
     settings = load(IngressSettings)
     kafka = load(KafkaSettings)
-    webhook_readers = readers()
     own = environment_accounts()
     if settings.default_provider not in own:
         raise SettingsError(
@@ -58,10 +57,12 @@ def application() -> FastAPI:
     connections = Connections(connection_limits(settings), metrics, open_files.in_use)
     return create_app(
         settings,
-        accounts=AccountChoice(tenant_accounts(), others),
-        readers=webhook_readers,
-        money_rules=money_rules(),
-        client_secrets=client_secret_readers(),
+        providers=Providers(
+            choice=AccountChoice(tenant_accounts(), others),
+            readers=readers(),
+            money_rules=money_rules(),
+            client_secrets=client_secret_readers(),
+        ),
         publisher=publisher,
         database=database,
         metrics=metrics,

@@ -17,13 +17,13 @@ from providers.stripe.access.api_keys import is_live_key
 from providers.stripe.client import StripeApi
 from providers.stripe.client_secrets import StripeClientSecrets
 from providers.stripe.webhooks import StripeTranslator, StripeWebhooks
-from schemas.provider_accounts import (
+from schemas.accounts.provider_accounts import (
     AccountFile,
     AccountFileError,
     ProviderAccount,
     read_accounts,
 )
-from schemas.secret_references import SecretError, path_of, secret_of
+from schemas.accounts.secret_references import SecretError, path_of, secret_of
 from schemas.settings import (
     AccountsSettings,
     SettingsError,

@@ -30,7 +30,7 @@ from providers.stripe.client import StripeApi
 from providers.stripe.client_secrets import StripeClientSecrets
 from providers.stripe.currencies import StripeMoney
 from providers.stripe.webhooks import StripeTranslator, StripeWebhooks
-from schemas.provider_accounts import TenantAccounts
+from schemas.accounts.provider_accounts import TenantAccounts
 from schemas.rate_settings import RateSettings
 from schemas.settings import (
     ExamplePaySettings,

@@ -32,6 +32,7 @@ class Reloading(Mapping[str, T]):
 
     def __init__(self, make: Callable[[], Made[T]], now: Callable[[], float] = monotonic) -> None:
         self._make, self._now = make, now
+        #: Why the file is not followed at the moment; it is read again every second.
         self._refused = ""
         self._current, self._files, self._stamps = self._made()
         self._next_at = now() + EVERY_S
@@ -51,7 +52,7 @@ class Reloading(Mapping[str, T]):
     def _latest(self) -> Mapping[str, T]:
         if self._files and self._now() >= self._next_at:
             self._next_at = self._now() + EVERY_S
-            if self._refused or _stamps(self._files) != self._stamps:
+            if _stamps(self._files) != self._stamps:
                 self._reload()
         return self._current
 

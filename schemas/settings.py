@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Final, Self, TypeVar
 
-from pydantic import AfterValidator, Field, SecretStr, ValidationError, model_validator
+from pydantic import AfterValidator, Field, FilePath, SecretStr, ValidationError, model_validator
 
 from schemas.environment import PREFIX, Group, is_set_for_a_service
 from schemas.postgres_url import checked
@@ -78,7 +78,7 @@ class StripeAccountSettings(Group):
 class AccountsSettings(Group):
     """Further provider accounts, besides those in the environment."""
 
-    accounts_file: Path | None = Field(
+    accounts_file: FilePath | None = Field(
         None,
         description="The file of further provider accounts (JSON). Programs read it again when it "
         "changes.",

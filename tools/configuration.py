@@ -19,6 +19,7 @@ _KINDS: Final[Mapping[tuple[str, str], str]] = {
     ("string", ""): "text",
     ("string", "password"): "secret",
     ("string", "path"): "path",
+    ("string", "file-path"): "path of a file",
     ("boolean", ""): "true or false",
     ("string", "uri"): "URL",
     ("array", ""): "list",

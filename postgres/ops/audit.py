@@ -19,7 +19,7 @@ VERSIONS: Final = """
     select payment_id, version, previous_status, status, event_id, at < %(kept)s, at >= %(since)s
     from payment_versions where {rows} order by payment_id, version"""
 INBOX: Final = """
-    select event_id, payment_id, topic, partition, "offset", outcome, version,
+    select event_id, payment_id, kind, topic, partition, "offset", outcome, version,
         recorded_at >= %(before)s
     from inbox where {rows}"""
 UNPUBLISHED_VERSIONS: Final = """

@@ -13,7 +13,7 @@ from typing import Final
 from msgspec import Struct
 
 from domain.money import format_amount
-from domain.status import Status
+from domain.status import Outcome, Status
 from domain.transitions import is_allowed, is_final
 from domain.view import status_of
 from ports.batch import PARTS_MAX
@@ -22,6 +22,7 @@ from postgres.documents import encode_snapshot
 from processor.ops.decoded import Decoded, Unreadable, decode
 from processor.ops.ledger import Ledger
 from processor.ops.table_invariants import Tables, disagreements
+from schemas.topics import PROVIDER_WEBHOOKS
 
 
 def digest(value: bytes) -> bytes:
@@ -34,6 +35,8 @@ class InboxEvidence(Struct, frozen=True, kw_only=True, gc=False):
 
     event_id: str
     payment_id: str
+    #: Of a webhook it begins with the account at whose endpoint it came.
+    kind: str = ""
     position: RecordOffset
     outcome: str
     version: int | None
@@ -260,6 +263,17 @@ def tables_agree(e: Evidence) -> Violations:
         yield from disagreements(e.decoded, e.tables)
 
 
+def bound_to_one_account(e: Evidence) -> Violations:
+    """Yields the webhooks of another account than their payment's that had an effect."""
+    for row in e.inbox:
+        payment = e.decoded.get(row.payment_id)
+        if row.outcome != Outcome.APPLIED or row.position.topic != PROVIDER_WEBHOOKS:
+            continue
+        account = row.kind.partition(".")[0]
+        if isinstance(payment, Decoded) and payment.payment.provider != account:
+            yield f"{row.payment_id}: {row.event_id} of account {account} was applied"
+
+
 def nothing_waits(e: Evidence) -> Violations:
     """Yields what is still waiting to be processed, published or called."""
     for what, count in (("records unprocessed", e.lag), ("publications unpublished", e.unpublished),
@@ -342,6 +356,12 @@ INVARIANTS: Final[Mapping[str, Invariant]] = {
         unit="rows",
         violations=tables_agree,
         count=lambda e: e.tables.count() if e.tables is not None else 0,
+    ),
+    "S12": Invariant(
+        meaning="no webhook of another account than the payment's had an effect.",
+        unit="inputs",
+        violations=bound_to_one_account,
+        count=lambda e: len(e.inbox),
     ),
     "L1": Invariant(
         meaning="no lag, nothing unpublished, nothing stuck.",

@@ -14,7 +14,7 @@ import httpx
 from fastapi import FastAPI
 from pydantic import SecretStr
 
-from ingress.accounts import AccountChoice
+from ingress.accounts import AccountChoice, Providers
 from ingress.app import create_app
 from ingress.database import Database, Query
 from ingress.errors import DatabaseUnavailableError
@@ -28,7 +28,7 @@ from providers.examplepay.webhooks import ExamplePayWebhooks
 from providers.registry import money_rules
 from providers.stripe.webhooks import StripeWebhooks
 from sandbox.stripe_simulator.webhooks.signing import signature_header
-from schemas.provider_accounts import TenantAccounts
+from schemas.accounts.provider_accounts import TenantAccounts
 from schemas.settings import IngressSettings
 
 T = TypeVar("T")
@@ -115,10 +115,12 @@ def application(
     rules, others = money_rules(), TenantAccounts(default="stripe", allowed=("examplepay",))
     return create_app(
         settings(tenants),
-        accounts=AccountChoice(tenant_accounts or {}, others),
-        readers={reader.name: reader for reader in readers},
-        money_rules={reader.name: rules[reader.provider] for reader in readers},
-        client_secrets=client_secrets or {},
+        providers=Providers(
+            choice=AccountChoice(tenant_accounts or {}, others),
+            readers={reader.name: reader for reader in readers},
+            money_rules={reader.name: rules[reader.provider] for reader in readers},
+            client_secrets=client_secrets or {},
+        ),
         publisher=publisher,
         database=database,
         metrics=metrics,

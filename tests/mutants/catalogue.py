@@ -32,6 +32,7 @@ from tests.mutants.bugs.reports import (
 )
 from tests.mutants.bugs.reports import refunds as reported_refunds
 from tests.mutants.bugs.rooms import (
+    accounts,
     amounts,
     audit,
     edges,
@@ -48,6 +49,7 @@ from tests.mutants.bugs.rooms import (
 from tests.mutants.planted import Bug
 
 BUGS: Final[tuple[Bug, ...]] = (
+    *accounts.BUGS,
     *actions.BUGS,
     *adapters.BUGS,
     *amounts.BUGS,

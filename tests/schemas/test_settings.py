@@ -15,6 +15,7 @@ from schemas.environment import PREFIX, Group
 from schemas.rate_settings import RateSettings
 from schemas.settings import (
     GROUPS,
+    AccountsSettings,
     DatabaseSettings,
     ExamplePaySettings,
     IngressSettings,
@@ -138,6 +139,7 @@ def test_a_missing_variable_is_named(
 
 
 WRONG: list[tuple[type[Group], str, str]] = [
+    *((AccountsSettings, "ACCOUNTS_FILE", value) for value in ("", "/", "/none/accounts.json")),
     *(
         (KafkaSettings, "KAFKA_BOOTSTRAP", value)
         for value in (

@@ -1,5 +1,6 @@
 """Reads the evidence of one range of payments from Postgres, as of one moment."""
 
+import sys
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -113,10 +114,11 @@ def _due(notes: Notes, new: set[tuple[str, int]], times: Times) -> Mapping[str, 
 
 
 def _input(row: tuple[Any, ...]) -> InboxEvidence:
-    event_id, payment_id, topic, partition, offset, outcome, version, is_young = row
+    event_id, payment_id, kind, topic, partition, offset, outcome, version, is_young = row
     return InboxEvidence(
         event_id=event_id,
         payment_id=payment_id,
+        kind=sys.intern(kind),
         position=RecordOffset(topic, partition, offset),
         outcome=outcome,
         version=version,

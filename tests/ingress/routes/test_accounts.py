@@ -10,8 +10,8 @@ from pydantic import SecretStr
 from ingress.metrics import Metrics
 from providers.stripe.webhooks import StripeWebhooks
 from schemas import headers, identity
+from schemas.accounts.provider_accounts import TenantAccounts
 from schemas.commands import VALUE, CreatePayment
-from schemas.provider_accounts import TenantAccounts
 from tests.ingress.harness import (
     PAYMENT,
     SECRETS,

@@ -32,7 +32,7 @@ BUGS: Final = (
     ),
     Bug(
         "providers",
-        "providers.registry:translators",
+        "providers.registry:_own_translators",
         "Account(stripe.stripe_account, stripe.stripe_livemode)",
         "Account(stripe.stripe_account, False)",
         "every event of a live account is refused as foreign",

@@ -215,7 +215,7 @@ BUGS: Final = (
     Bug(
         "ingress",
         "ingress.routes.webhooks:receive_webhook",
-        "context.metrics.rejected_webhooks.labels(provider, error.slug).inc()",
+        "context.metrics.rejected_webhooks.labels(reader.name, error.slug).inc()",
         "pass",
         "refused webhooks are not counted",
         (_WEBHOOKS.format("a_bad_signature_is_400"),),

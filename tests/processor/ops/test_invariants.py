@@ -250,6 +250,14 @@ VIOLATIONS: Final[Mapping[str, tuple[str, str, Mapping[str, Any]]]] = {
         "currency is stored as USD",
         _derived(repeats={"currency": "USD"}),
     ),
+    "an event of another account had an effect": (
+        "S12",
+        "evt_1 of account second was applied",
+        {
+            **_derived(),
+            **_inbox(changed(REPORTED, payment_id=ONE, kind="second.payment_intent.succeeded")),
+        },
+    ),
     "records wait": ("L1", "3 records unprocessed", {"lag": 3}),
     "publications wait": ("L1", "1 publications unpublished", {"unpublished": 1}),
     "webhooks wait": ("L1", "2 webhooks unrouted", {"unrouted": 2}),
@@ -384,5 +392,5 @@ def test_every_invariant_has_a_meaning_and_a_count() -> None:
     assert all(invariant.meaning.endswith(".") for invariant in INVARIANTS.values())
     counts = {code: invariant.count(GOOD) for code, invariant in INVARIANTS.items()}
     assert counts == {
-        "S1": 5, "S2": 2, "S3": 2, "S4": 0, "S5": 1, "S6": 2, "S8": 1, "S11": 0, "L1": 3,
+        "S1": 5, "S2": 2, "S3": 2, "S4": 0, "S5": 1, "S6": 2, "S8": 1, "S11": 0, "S12": 3, "L1": 3,
     }  # fmt: skip

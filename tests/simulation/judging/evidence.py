@@ -25,6 +25,7 @@ def gather(log: Log, database: Database, state: StateTopic, group: Group) -> Evi
             InboxEvidence(
                 event_id=event_id,
                 payment_id=row.received.payment_id,
+                kind=row.received.kind,
                 position=row.received.record.position,
                 outcome=row.outcome,
                 version=row.version,

@@ -19,8 +19,8 @@ from ports.producer_record import ProducerRecord
 from ports.provider import WebhookReader
 from postgres.reads import FirstInput
 from providers.registry import money_rules
+from schemas.accounts.provider_accounts import TenantAccounts
 from schemas.commands import CommandBase
-from schemas.provider_accounts import TenantAccounts
 from tests.simulation.kafka.log import Log
 from tests.simulation.postgres.database import Database
 from tests.simulation.process import Process, ProcessDiedError

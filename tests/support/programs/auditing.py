@@ -74,6 +74,11 @@ FAULTS: Final[Mapping[str, tuple[set[str], str]]] = {
     "a version that is not stored": (
         {"S11"}, "insert into unpublished_versions values (0, %s, 9, now(), '{}')",
     ),
+    "an event of another account": (
+        {"S12"},
+        """update inbox set kind = 'other.event' where payment_id = %s
+           and topic = 'provider-webhooks' and outcome = 'applied'""",
+    ),
     "a parked event": (
         {"L1"},
         """update inbox set outcome = 'parked', value = '' where payment_id = %s

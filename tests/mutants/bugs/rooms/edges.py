@@ -298,7 +298,7 @@ BUGS: Final = (
     Bug(
         "ingress",
         "ingress.routes.payment_commands:_provider",
-        "if provider not in context.readers:",
+        "if provider not in accounts.names or provider not in context.money_rules:",
         'if body.provider == "":',
         "a payment of an unknown provider waits for ever",
         ("tests/ingress/routes/test_providers.py::test_an_unknown_provider_is_422",),

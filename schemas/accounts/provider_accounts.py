@@ -11,8 +11,8 @@ from typing import Annotated, Final, Literal, Self
 
 from pydantic import Field, StringConstraints, ValidationError, model_validator
 
+from schemas.accounts.secret_references import SecretReference
 from schemas.model import Model, ShortText
-from schemas.secret_references import SecretReference
 
 BYTES_MAX: Final = 1_048_576
 Mode = Literal["live", "test"]

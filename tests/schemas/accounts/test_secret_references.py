@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from schemas.secret_references import SecretError, SecretReference, secret_of
+from schemas.accounts.secret_references import SecretError, SecretReference, secret_of
 
 ANY = TypeAdapter(SecretReference)
 SECRET = "whsec_of_the_tests"  # noqa: S105  # a test value

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from schemas.provider_accounts import BYTES_MAX, AccountFileError, read_accounts
+from schemas.accounts.provider_accounts import BYTES_MAX, AccountFileError, read_accounts
 
 ACCOUNT = {
     "provider": "stripe",
@@ -77,7 +77,7 @@ def test_what_is_no_json_is_refused(tmp_path: Path, text: str) -> None:
 
 
 def test_a_missing_or_endless_file_is_refused(tmp_path: Path) -> None:
-    """A program that was told of a file does not start without it."""
+    """A program whose settings name a file does not start without it."""
     with pytest.raises(AccountFileError, match="can't be read: FileNotFoundError"):
         read_accounts(tmp_path / "none")
     with pytest.raises(AccountFileError, match="larger than"):

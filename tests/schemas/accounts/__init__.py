@@ -1,0 +1,1 @@
+"""The file of provider accounts, and references to secrets."""
