@@ -9,7 +9,7 @@ takes a token. ``granted`` and ``blocked`` are the rules; Postgres does the same
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from math import floor
+from math import floor, isinf
 from typing import Final, Protocol
 
 
@@ -78,6 +78,7 @@ class Bucket:
 
     tokens: float
     filled_at: float
+    #: ``inf``: an operator has stopped all requests.
     blocked_until: float
     #: How often in a row the provider refused a request for its rate.
     refusals: int = 0
@@ -90,7 +91,7 @@ class Granted:
     tokens: int
     #: What is left in the bucket.
     left: float
-    #: Seconds until anything may be taken again.
+    #: Seconds until anything may be taken again, and at most the longest block.
     blocked_s: float = 0.0
 
 
@@ -100,10 +101,22 @@ def granted(
     """Returns what a class gets of the tokens that it wants, and the bucket after it. Pure."""
     elapsed_s = max(0.0, now - bucket.filled_at)  # the clock may have been set back
     tokens = min(limit.burst, bucket.tokens + limit.fill_per_s * elapsed_s)
-    blocked_s = max(0.0, bucket.blocked_until - now)
+    until = _block_ends(bucket, now)
+    blocked_s = min(max(0.0, until - now), LONGEST_WISH_S)
     free = 0 if blocked_s else max(0, min(wanted, floor(tokens - limit.reserve(what))))
-    after = replace(bucket, tokens=tokens - free, filled_at=now)
+    after = replace(bucket, tokens=tokens - free, filled_at=now, blocked_until=until)
     return Granted(free, after.tokens, blocked_s), after
+
+
+def _block_ends(bucket: Bucket, now: float) -> float:
+    """Returns when the block ends. No block is longer than the longest that is made.
+
+    What is further away was written before the database's clock was set back: otherwise nobody
+    could ask for as long as it was ahead. A block without an end is an operator's, and stays.
+    """
+    if isinf(bucket.blocked_until):
+        return bucket.blocked_until
+    return min(bucket.blocked_until, now + LONGEST_WISH_S)
 
 
 def wait_s(answer: Granted, limit: RateLimit, what: RequestClass) -> float:
@@ -121,12 +134,12 @@ def blocked(bucket: Bucket, wish_s: float | None, jitter: float, now: float) -> 
         jitter: a factor of the back-off, above 0 and up to 1.
         now: the database's time.
     """
-    refusals = bucket.refusals
-    if now >= bucket.blocked_until:  # during a block, others that were under way are refused too
-        refusals = refusals + 1 if now < bucket.blocked_until + QUIET_S else 1
+    refusals, ends = bucket.refusals, _block_ends(bucket, now)
+    if now >= ends:  # during a block, others that were under way are refused too
+        refusals = refusals + 1 if now < ends + QUIET_S else 1
     backoff = min(LONGEST_BLOCK_S, FIRST_BLOCK_S * 2 ** (min(refusals, 30) - 1))
     until = now + max(jitter * backoff, min(wish_s or 0.0, LONGEST_WISH_S))
-    return replace(bucket, blocked_until=max(bucket.blocked_until, until), refusals=refusals)
+    return replace(bucket, blocked_until=max(ends, until), refusals=refusals)
 
 
 class RateBudgetStore(Protocol):

@@ -1,5 +1,6 @@
 """The rules of a rate budget: steady, calls first, nobody during a block."""
 
+from math import inf
 from typing import Final
 
 import pytest
@@ -84,6 +85,24 @@ def test_a_clock_that_is_set_back_stops_nobody() -> None:
     assert (answer.tokens, after.tokens) == (3, 0.0)
     assert granted(after, LIMIT, CALL, 5, NOW - 60)[0].tokens == 0
     assert granted(after, LIMIT, CALL, 5, NOW - 60 + 0.06)[0].tokens == 4
+
+
+def test_a_block_of_before_the_clock_was_set_back_is_not_longer_than_any_other() -> None:
+    """Otherwise nobody could ask for an hour, if the clock had been an hour ahead."""
+    ahead = Bucket(LIMIT.burst, NOW + 3600, NOW + 3600 + FIRST_BLOCK_S, 1)
+    answer, after = granted(ahead, LIMIT, CALL, 1, NOW)
+    assert (answer.tokens, answer.blocked_s) == (0, LONGEST_WISH_S)
+    assert granted(after, LIMIT, CALL, 1, NOW + LONGEST_WISH_S)[0].tokens == 1
+    assert blocked(ahead, None, 1.0, NOW).blocked_until == NOW + LONGEST_WISH_S
+
+
+def test_a_block_without_an_end_is_an_operators_and_stays() -> None:
+    """Who asks may ask again after a minute: it may have ended by then."""
+    stopped = Bucket(LIMIT.burst, NOW, inf)
+    answer, after = granted(stopped, LIMIT, CALL, 1, NOW)
+    assert (answer.tokens, answer.blocked_s) == (0, LONGEST_WISH_S)
+    assert granted(after, LIMIT, CALL, 1, NOW + 86_400)[0].tokens == 0
+    assert blocked(after, None, 1.0, NOW).blocked_until == inf
 
 
 @given(st.sampled_from(RequestClass), st.floats(0.0, 10.0))

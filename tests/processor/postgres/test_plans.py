@@ -260,9 +260,9 @@ async def _looks(connection: Any, now: datetime) -> None:
 async def _rate_budgets(connection: Any) -> None:
     """Tokens are taken from an account's budget, and a provider refuses for the rate."""
     taken = {"account": "stripe", "burst": 10, "fill_per_s": 10, "reserve": 0, "wanted": 1}
-    await connection.execute(rate_budgets.TAKE, taken)
-    refused = {"account": "stripe", "wish": 0, "jitter": 1, "first": 1, "longest": 60, "quiet": 60}
-    await connection.execute(rate_budgets.BLOCK, refused)
+    refused = {"wish": 0, "jitter": 1, "first": 1, "longest": 60, "quiet": 60, "most": 60}
+    await connection.execute(rate_budgets.TAKE, taken | refused)
+    await connection.execute(rate_budgets.BLOCK, taken | refused)
 
 
 async def _calls(store: Store) -> None:
