@@ -44,7 +44,18 @@ class MalformedObjectError(MalformedWebhookError):
 
 
 class ProviderUnavailableError(ProviderError):
-    """The provider could not be asked: network, time-out, rate limit or its own failure."""
+    """The provider gave no answer: network, time-out, rate limit or its own failure.
+
+    Or it gave another one than what was asked for, of which some have classes of their own.
+    """
+
+
+class MissingError(ProviderUnavailableError):
+    """The provider has no object of this ID. That is an answer, and no failure."""
+
+
+class NotPermittedError(ProviderUnavailableError):
+    """Our API key may not read this: an operator has to give it the right."""
 
 
 class RateLimitedError(ProviderUnavailableError):
@@ -120,6 +131,15 @@ class FetchedEvent:
 
 
 @dataclass(frozen=True, slots=True)
+class PartPage:
+    """A page of a list of parts, each as an event."""
+
+    parts: Sequence[FetchedEvent]
+    #: After what the list goes on, in the provider's words; None: this is its last page.
+    after: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class ListCursor:
     """An event of a provider's list up to which everything is published."""
 
@@ -164,7 +184,7 @@ class NotNow:
 
 @dataclass(frozen=True, slots=True)
 class NotSent:
-    """The provider was not asked, for its rate limit's sake: what was unknown still is.
+    """The provider was not asked, for others' sake: what was unknown still is.
 
     Try again with the same key.
     """
@@ -313,7 +333,10 @@ class ProviderClient(Protocol):
         ...
 
     async def retrieve(self, object_id: str) -> FetchedEvent:
-        """The object's present state, as an event. Raises ProviderUnavailableError."""
+        """The object's present state, as an event.
+
+        Raises ProviderUnavailableError, of which MissingError says that there is none of this ID.
+        """
         ...
 
     def parts_of(self, object_id: str) -> AsyncIterator[Sequence[FetchedEvent]]:
@@ -328,10 +351,22 @@ class ProviderClient(Protocol):
         """
         ...
 
-    def parts_since(self, at: datetime) -> AsyncIterator[Sequence[FetchedEvent]]:
-        """The same of every part of the account that was made since ``at``, in any order.
+    @property
+    def part_kinds(self) -> Sequence[str]:
+        """The kinds of parts: each has a list, and the API key a right for each list."""
+        ...
 
-        It has the parts of payments that are not ours, too, as webhooks have.
+    def parts_since(
+        self, kind: str, at: datetime, after: str | None = None
+    ) -> AsyncIterator[PartPage]:
+        """The same of every part of a kind that the account has and that was made since ``at``.
+
+        It has the parts of payments that are not ours, too, as webhooks have. With ``after`` of an
+        earlier page of the same list it goes on there; if the provider refuses that, the list
+        begins again. What was made meanwhile may lack. No page is empty.
+
+        Raises ProviderUnavailableError, of which NotPermittedError says that our API key may not
+        read this list.
         """
         ...
 

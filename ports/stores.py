@@ -178,14 +178,30 @@ class RoutingStore(Protocol):
 class SweepStore(Protocol):
     """What the reconciler reads, and how far it has come."""
 
-    async def read_cursor(self, provider: str) -> ListCursor | None:
-        """Returns the last event read from this provider's list, or None."""
+    async def now(self) -> datetime:
+        """Returns the time by the store's clock."""
+        ...
+
+    async def read_cursor(self, name: str) -> ListCursor | None:
+        """Returns the last event read from this list, or None.
+
+        A provider's name is that of its event list. A list of parts has its provider's and its own.
+        """
         ...
 
     async def write_cursor(
-        self, provider: str, event_id: str, now: datetime, at: datetime | None = None
+        self,
+        name: str,
+        event_id: str,
+        now: datetime,
+        at: datetime | None = None,
+        published: Sequence[str] = (),
     ) -> None:
-        """Records that everything up to this event, which happened then, is published."""
+        """Records that everything up to this event, which happened then, is published.
+
+        Of a list of parts it is the last part that was read, and when the reading began. With it
+        the event IDs of the parts that were published are noted, for ``known_events``.
+        """
         ...
 
     async def plan_looks(
@@ -216,7 +232,7 @@ class SweepStore(Protocol):
         ...
 
     async def known_events(self, event_ids: Sequence[str]) -> AbstractSet[str]:
-        """Returns those of these event IDs that have an outcome."""
+        """Returns those of these event IDs that have an outcome, or were noted as published."""
         ...
 
     async def end_looks(self, payment_ids: Sequence[str]) -> None:

@@ -23,6 +23,7 @@ DELETABLE: Final = {
     "duplicates_rest": "true",
     "dead_letters": "true",
     "ignored_webhooks": "true",
+    "published_parts": "true",
 }
 
 #: Rows that another transaction has locked are skipped; a later round deletes them.

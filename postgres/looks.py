@@ -50,7 +50,13 @@ OWNERS: Final = """
     select object_id, payment_id, document::text from payments
     where (provider, object_id) in (select %s, unnest(%b::text[]))"""
 
-KNOWN: Final = "select event_id from inbox where event_id = any(%b)"
+KNOWN: Final = """
+    select event_id from inbox where event_id = any(%b)
+    union select event_id from published_parts where event_id = any(%b)"""
+
+NOTE_PUBLISHED: Final = """
+    insert into published_parts (event_id, recorded_at) select unnest(%b::text[]), %s
+    on conflict do nothing"""
 
 END: Final = "delete from looks where payment_id = any(%b)"
 
@@ -111,9 +117,15 @@ async def owners_with_payments(
 
 
 async def known_events(connection: Connection, event_ids: Sequence[str]) -> frozenset[str]:
-    """Returns those of these event IDs that have an outcome."""
-    cursor = await connection.execute(KNOWN, [list(event_ids)])
+    """Returns those of these event IDs that have an outcome, or were noted as published."""
+    cursor = await connection.execute(KNOWN, [list(event_ids), list(event_ids)])
     return frozenset(row[0] for row in await cursor.fetchall())
+
+
+async def note_published(connection: Connection, event_ids: Sequence[str], now: datetime) -> None:
+    """Notes event IDs as published."""
+    if event_ids:
+        await connection.execute(NOTE_PUBLISHED, [list(event_ids), now])
 
 
 async def end(connection: Connection, payment_ids: Sequence[str]) -> None:

@@ -84,6 +84,8 @@ IGNORE_WAITING: Final = """
 
 LEAD: Final = "select pg_try_advisory_lock(%s)"
 
+NOW: Final = "select clock_timestamp()"
+
 READ_CURSOR: Final = "select event_id, happened_at from cursors where provider = %s"
 
 WRITE_CURSOR: Final = """
@@ -245,17 +247,23 @@ async def delete_unrouted(connection: Connection, ended: Sequence[UnroutedWebhoo
     await connection.execute(DELETE_UNROUTED, columns)
 
 
-async def read_cursor(connection: Connection, provider: str) -> ListCursor | None:
-    """Returns the last event read from this provider's list, or None."""
-    row = await (await connection.execute(READ_CURSOR, [provider])).fetchone()
+async def now(connection: Connection) -> datetime:
+    """Returns the time by Postgres' clock."""
+    ((at,),) = await (await connection.execute(NOW)).fetchall()
+    return at  # type: ignore[no-any-return]  # of a row
+
+
+async def read_cursor(connection: Connection, name: str) -> ListCursor | None:
+    """Returns how far this list was read, or None."""
+    row = await (await connection.execute(READ_CURSOR, [name])).fetchone()
     return ListCursor(row[0], row[1]) if row is not None else None
 
 
 async def write_cursor(
-    connection: Connection, provider: str, event_id: str, now: datetime, at: datetime | None
+    connection: Connection, name: str, event_id: str, now: datetime, at: datetime | None
 ) -> None:
-    """Records that everything up to this event, which happened then, is published."""
-    await connection.execute(WRITE_CURSOR, [provider, event_id, now, at])
+    """Records how far this list was read."""
+    await connection.execute(WRITE_CURSOR, [name, event_id, now, at])
 
 
 async def expired(

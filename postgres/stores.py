@@ -233,17 +233,28 @@ class PostgresSweeps:
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
 
-    async def read_cursor(self, provider: str) -> ListCursor | None:
+    async def now(self) -> datetime:
+        """See ``SweepStore.now``."""
+        async with for_one_statement(self._pool) as connection:
+            return await routing.now(connection)
+
+    async def read_cursor(self, name: str) -> ListCursor | None:
         """See ``SweepStore.read_cursor``."""
         async with connected(self._pool) as connection:
-            return await routing.read_cursor(connection, provider)
+            return await routing.read_cursor(connection, name)
 
     async def write_cursor(
-        self, provider: str, event_id: str, now: datetime, at: datetime | None = None
+        self,
+        name: str,
+        event_id: str,
+        now: datetime,
+        at: datetime | None = None,
+        published: Sequence[str] = (),
     ) -> None:
         """See ``SweepStore.write_cursor``."""
         async with connected(self._pool) as connection:
-            await routing.write_cursor(connection, provider, event_id, now, at)
+            await routing.write_cursor(connection, name, event_id, now, at)
+            await looks.note_published(connection, published, now)
 
     async def plan_looks(
         self, silent_since: datetime, now: datetime, after: str, limit: int

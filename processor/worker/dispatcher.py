@@ -20,6 +20,7 @@ from ports.provider import (
     CallOutcome,
     NotNow,
     NotSent,
+    MissingError,
     ProviderClient,
     ProviderUnavailableError,
     RateLimitedError,
@@ -51,6 +52,9 @@ SPREAD_S: Final = 0.5
 _NEVER_HAPPENED: Final = NotNow("looked up: it has not happened")
 
 
+#: Seconds after which a call that there was no room to look up is due again.
+LOOK_UP_LATER_S: Final = 1.0
+_NO_ROOM: Final = "it can't be looked up while as many others are"
 class Dispatcher:
     """The loop over due calls, with at most ``call_concurrency`` per provider in flight.
 
@@ -217,7 +221,8 @@ class Dispatcher:
         except RateLimitedError as error:
             return NotSent(f"can't be looked up: {error}", error.retry_after_s)
         except ProviderUnavailableError as error:
-            return Unknown(f"can't be looked up: {error}")
+            has_answered = isinstance(error, MissingError)
+            return Unknown(f"can't be looked up: {error}", is_available=has_answered)
         return found or _NEVER_HAPPENED
 
     async def _reschedule(self, claimed: ClaimedCall, outcome: Unknown | NotNow | NotSent) -> bool:

@@ -65,11 +65,6 @@ class WorkerMetrics:
             "1 while the provider's circuit breaker is open and its calls wait.",
             ["provider"],
         )
-        self.reconciled = counter(
-            "payments_reconciled_events_total",
-            "Events that the reconciler fetched: from the event list, or by looking up an object.",
-            ["provider", "source"],
-        )
         self.ignored = counter(
             "payments_ignored_webhooks_total",
             "Webhooks about no known payment and without an effect on any.",
@@ -100,7 +95,24 @@ class WorkerMetrics:
         self._of_sweeps(registry)
 
     def _of_sweeps(self, registry: CollectorRegistry) -> None:
+        counter = partial(Counter, registry=registry)
         gauge = partial(Gauge, registry=registry)
+        self.reconciled = counter(
+            "payments_reconciled_events_total",
+            "Events that the reconciler fetched: from the event list, or by looking up an object.",
+            ["provider", "source"],
+        )
+        self.missing_objects = counter(
+            "payments_missing_objects_total",
+            "Looks at an unfinished payment's object that the provider does not have.",
+            ["provider"],
+        )
+        self.parts_not_permitted = counter(
+            "payments_parts_not_permitted_total",
+            "Refusals to list a kind of parts because our API key lacks the right to read them. A "
+            "kind is asked for once a day.",
+            ["provider", "kind"],
+        )
         self.backlog_oldest_age = gauge(
             "payments_backlog_oldest_age_seconds",
             "Age of the oldest row that waits, by kind. 0: none waits.",

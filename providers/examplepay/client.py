@@ -17,7 +17,10 @@ from ports.provider import (
     CallOutcome,
     FetchedEvent,
     MalformedWebhookError,
+    MissingError,
+    NotPermittedError,
     NotSent,
+    PartPage,
     ProviderUnavailableError,
     RateLimitedError,
     Refused,
@@ -39,8 +42,8 @@ from providers.examplepay.shapes import (
     EventPage,
     Found,
     FoundList,
+    Listed,
     Part,
-    PartPage,
     Payment,
 )
 from providers.examplepay.translate import NAME, event_id
@@ -49,22 +52,33 @@ from providers.examplepay.webhooks import listed_at, listed_id, read
 #: The header of a call's idempotency key.
 OPERATION_KEY_HEADER: Final = "Operation-Key"
 PAGE: Final = 100
-#: The responses to a request for what does not exist, or does not exist any more.
-REFUSED: Final = frozenset({httpx.codes.BAD_REQUEST, httpx.codes.NOT_FOUND, httpx.codes.GONE})
-#: Where ExamplePay lists the parts of payments, and the kind of subject that each is.
-PARTS: Final[Mapping[str, str]] = {"/refunds": "refund", "/chargebacks": "chargeback"}
+#: By kind: where ExamplePay lists the parts of payments, and the kind of subject that each is.
+PARTS: Final[Mapping[str, tuple[str, str]]] = {
+    "refunds": ("/refunds", "refund"),
+    "chargebacks": ("/chargebacks", "chargeback"),
+}
 
 S = TypeVar("S")
 
 
 class _RefusedError(ProviderUnavailableError):
-    """ExamplePay understood the request and refused it: what it names is gone, for example."""
+    """ExamplePay understood the request and refused it, for a wrong parameter for example."""
+
+
+#: The answers that are no failure of ExamplePay's, by their status. What is gone did exist.
+REFUSALS: Final[Mapping[int, type[ProviderUnavailableError]]] = {
+    httpx.codes.BAD_REQUEST: _RefusedError,
+    httpx.codes.FORBIDDEN: NotPermittedError,
+    httpx.codes.NOT_FOUND: MissingError,
+    httpx.codes.GONE: MissingError,
+}
 
 
 class ExamplePayApi:
     """A ``ProviderClient``. It does not retry."""
 
     name = NAME
+    part_kinds: Sequence[str] = tuple(PARTS)
 
     def __init__(
         self,
@@ -134,24 +148,31 @@ class ExamplePayApi:
         payment = _decoded(bytes(content), Payment)
         return _fetched(_retrieved("payment", payment, bytes(content)))
 
-    def parts_of(self, object_id: str) -> AsyncIterator[Sequence[FetchedEvent]]:
+    async def parts_of(self, object_id: str) -> AsyncIterator[Sequence[FetchedEvent]]:
         """See ``ProviderClient.parts_of``. The time of each is when it last changed."""
-        return self._parts(payment=object_id)
+        for kind in PARTS:
+            async for page in self._parts(kind, None, payment=object_id):
+                yield page.parts
 
-    def parts_since(self, at: datetime) -> AsyncIterator[Sequence[FetchedEvent]]:
+    def parts_since(
+        self, kind: str, at: datetime, after: str | None = None
+    ) -> AsyncIterator[PartPage]:
         """See ``ProviderClient.parts_since``."""
-        return self._parts(since=at.isoformat())
+        return self._parts(kind, after, since=at.isoformat())
 
-    async def _parts(self, **wanted: str) -> AsyncIterator[Sequence[FetchedEvent]]:
-        for path, kind in PARTS.items():
-            after: str | None = None
-            more = True
-            while more:
-                page = await self._get(path, PartPage, limit=PAGE, after=after, **wanted)
-                if page.items:
-                    yield [_part(kind, bytes(item)) for item in page.items]
-                    after = _decoded(bytes(page.items[-1]), CreatedObject).id
-                more = page.more
+    async def _parts(self, kind: str, after: str | None, **wanted: str) -> AsyncIterator[PartPage]:
+        path, subject = PARTS[kind]
+        page = await self._page_after(path, Listed, after, **wanted)
+        if page is None:
+            page = await self._get(path, Listed, limit=PAGE, **wanted)
+        while True:
+            items = [bytes(item) for item in page.items]
+            after = _next_after(path, "items", items, after) if page.more else None
+            if items:
+                yield PartPage([_part(subject, item) for item in items], after)
+            if after is None:
+                return
+            page = await self._get(path, Listed, limit=PAGE, after=after, **wanted)
 
     async def events_after(
         self, cursor: str | None, since: datetime | None = None
@@ -159,21 +180,27 @@ class ExamplePayApi:
         """See ``ProviderClient.events_after``. The processor drops duplicates."""
         after = cursor.removeprefix(event_id("")) if cursor is not None else None
         start = since.isoformat() if since is not None else None
-        while True:
-            first = start if after is None else None
-            try:
-                page = await self._get("/events", EventPage, limit=PAGE, after=after, since=first)
-            except _RefusedError:
-                if after is None:
-                    raise
-                page = await self._get("/events", EventPage, limit=PAGE, since=start)
-            events = [_listed(bytes(event)) for event in page.events]
-            if not events:
-                return
-            yield events
+        page = await self._page_after("/events", EventPage, after)
+        if page is None:
+            page = await self._get("/events", EventPage, limit=PAGE, since=start)
+        while page.events:
+            events = [bytes(event) for event in page.events]
+            yield [_listed(event) for event in events]
             if not page.more:
                 return
-            after = events[-1].webhook.event_id.removeprefix(event_id(""))
+            after = _next_after("/events", "events", events, after)
+            page = await self._get("/events", EventPage, limit=PAGE, after=after)
+
+    async def _page_after(
+        self, path: str, kind: type[S], after: str | None, **wanted: str
+    ) -> S | None:
+        """Returns the page after this ID; None: there is no ID, or ExamplePay does not have it."""
+        if after is None:
+            return None
+        try:
+            return await self._get(path, kind, limit=PAGE, after=after, **wanted)
+        except (_RefusedError, MissingError):
+            return None
 
     async def close(self) -> None:
         """See ``ProviderClient.close``."""
@@ -188,10 +215,9 @@ class ExamplePayApi:
             raise ProviderUnavailableError(f"GET {path}: {type(error).__name__}") from error
         if response.status_code == httpx.codes.TOO_MANY_REQUESTS:
             raise RateLimitedError("ExamplePay's: HTTP 429", retry_after_in(response.headers))
-        if response.status_code in REFUSED:
-            raise _RefusedError(f"GET {path}: HTTP {response.status_code}")
         if response.status_code != httpx.codes.OK:
-            raise ProviderUnavailableError(f"GET {path}: HTTP {response.status_code}")
+            kind_of_error = REFUSALS.get(response.status_code, ProviderUnavailableError)
+            raise kind_of_error(f"GET {path}: HTTP {response.status_code}")
         return _decoded(response.content, kind)
 
     async def _send(
@@ -273,6 +299,21 @@ def _retrieved(kind: str, about: Payment | Part, content: bytes) -> bytes:
         "subject": msgspec.Raw(content),
     }
     return msgspec.json.encode(event)
+
+
+def _next_after(path: str, name: str, items: Sequence[bytes], before: str | None) -> str:
+    """Returns the ID of the last item that has one, after which the list goes on.
+
+    Raises ProviderUnavailableError if there is none, or the same as before: the same page would
+    come again and again.
+    """
+    known = (decoded(item, CreatedObject) for item in reversed(items))
+    last = next((item.id for item in known if item is not None), None)
+    if last is None or last == before:
+        raise ProviderUnavailableError(
+            f"GET {path}: more is true, and no item has a new {name}[].id after which to go on"
+        )
+    return last
 
 
 def _part(kind: str, content: bytes) -> FetchedEvent:

@@ -162,7 +162,7 @@ class Part(msgspec.Struct):
     trial: bool
 
 
-class PartPage(msgspec.Struct):
+class Listed(msgspec.Struct):
     """Refunds or chargebacks, oldest first; ``more`` are newer than the last one."""
 
     items: list[msgspec.Raw]

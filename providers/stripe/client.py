@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from time import monotonic
 from typing import Any, Final
@@ -14,6 +15,9 @@ from ports.provider import (
     Acknowledged,
     CallOutcome,
     FetchedEvent,
+    MissingError,
+    NotPermittedError,
+    PartPage,
     ProviderUnavailableError,
     RateLimitedError,
     Refused,
@@ -24,7 +28,6 @@ from providers.stripe.access.asking import asking
 from providers.stripe.access.fetched import (
     PARTS,
     Answered,
-    MissingError,
     RefusedError,
     answered,
     fetched,
@@ -55,6 +58,8 @@ class StripeApi:
 
     ``connected`` is the connected account that a platform's key is used for.
     """
+
+    part_kinds: Sequence[str] = tuple(PARTS)
 
     def __init__(
         self,
@@ -121,19 +126,24 @@ class StripeApi:
         event = retrieved(RETRIEVED, intent, when.asked_at, is_live=self._is_live)
         return fetched(event)
 
-    def parts_of(self, object_id: str) -> AsyncIterator[Sequence[FetchedEvent]]:
+    async def parts_of(self, object_id: str) -> AsyncIterator[Sequence[FetchedEvent]]:
         """See ``ProviderClient.parts_of``. It makes a request for each kind of part."""
-        return self._parts(payment_intent=object_id)
+        for kind in PARTS:
+            async for page in self._parts(kind, None, payment_intent=object_id):
+                yield page.parts
 
-    def parts_since(self, at: datetime) -> AsyncIterator[Sequence[FetchedEvent]]:
+    def parts_since(
+        self, kind: str, at: datetime, after: str | None = None
+    ) -> AsyncIterator[PartPage]:
         """See ``ProviderClient.parts_since``. It makes a request for a hundred parts."""
-        return self._parts(created={"gte": int(at.timestamp())})
+        return self._parts(kind, after, created={"gte": int(at.timestamp())})
 
-    async def _parts(self, **params: Any) -> AsyncIterator[Sequence[FetchedEvent]]:
-        for path, kind in PARTS.items():
-            async for page, when in self._pages(path, **params):
-                at, is_live = when.asked_at, self._is_live
-                yield [listed(retrieved(kind, each, at, is_live=is_live)) for each in page]
+    async def _parts(self, kind: str, after: str | None, **params: Any) -> AsyncIterator[PartPage]:
+        path, made_of = PARTS[kind]
+        async for page, when, last in self._pages(path, after, **params):
+            at, is_live = when.asked_at, self._is_live
+            parts = [listed(retrieved(made_of, each, at, is_live=is_live)) for each in page]
+            yield PartPage(parts, last)
 
     async def events_after(
         self, cursor: str | None, since: datetime | None = None
@@ -153,7 +163,7 @@ class StripeApi:
             yield [listed(event) for event in reversed(page["data"])]
             if not page["has_more"]:
                 return
-            page = await self._page_after(page["data"][0]["id"])
+            page = await self._page_after(_id_of("/v1/events", page["data"][0]))
 
     async def _oldest_page(self, since: datetime | None) -> dict[str, Any]:
         """Returns the oldest events of the list, from this time on, newest first.
@@ -200,7 +210,7 @@ class StripeApi:
             page, _ = await self._get(
                 "/v1/events", limit=PAGE, types=LISTED_TYPES, ending_before=cursor
             )
-        except RefusedError:
+        except (RefusedError, MissingError):
             return None
         return page
 
@@ -210,22 +220,34 @@ class StripeApi:
 
     async def _list(self, path: str, **params: Any) -> AsyncIterator[dict[str, Any]]:
         """Yields every object of a list, newest first. Raises ProviderUnavailableError."""
-        async for page, _ in self._pages(path, **params):
+        async for page, _, _ in self._pages(path, **params):
             for item in page:
                 yield item
 
     async def _pages(
-        self, path: str, **params: Any
-    ) -> AsyncIterator[tuple[list[dict[str, Any]], Answered]]:
-        """Yields the pages of a list that have any object, newest first."""
-        after: dict[str, Any] = {}
+        self, path: str, after: str | None = None, **params: Any
+    ) -> AsyncIterator[tuple[list[dict[str, Any]], Answered, str | None]]:
+        """Yields the pages of a list that have any object, newest first.
+
+        Each comes with the ID after which the list goes on; None: it is the last one. It begins
+        after this ID, or at the beginning if Stripe does not have that any more.
+        """
+        page, when = await self._first_page(path, after, params)
         while True:
-            page, when = await self._get(path, limit=PAGE, **params, **after)
+            last = _id_of(path, *page["data"][-1:]) if page["has_more"] else None
             if page["data"]:
-                yield page["data"], when
-            if not page["has_more"]:
+                yield page["data"], when, last
+            if last is None:
                 return
-            after = {"starting_after": page["data"][-1]["id"]}
+            page, when = await self._get(path, limit=PAGE, **params, starting_after=last)
+
+    async def _first_page(
+        self, path: str, after: str | None, params: Mapping[str, Any]
+    ) -> tuple[dict[str, Any], Answered]:
+        if after is not None:
+            with suppress(RefusedError, MissingError):
+                return await self._get(path, limit=PAGE, **params, starting_after=after)
+        return await self._get(path, limit=PAGE, **params)
 
     async def _get(self, path: str, **params: Any) -> tuple[dict[str, Any], Answered]:
         try:
@@ -235,12 +257,8 @@ class StripeApi:
                 return data, answered(headers, monotonic() - asked_at)
         except (stripe.StripeError, TimeoutError) as error:
             code = error.code if isinstance(error, stripe.StripeError) else None
-            if code == MISSING:
-                kind: type[ProviderUnavailableError] = MissingError
-            else:
-                is_refused = isinstance(error, stripe.InvalidRequestError)
-                kind = RefusedError if is_refused else ProviderUnavailableError
-            raise kind(f"GET {path}: {type(error).__name__}, {code or 'no code'}") from error
+            why = f"GET {path}: {type(error).__name__}, {code or 'no code'}"
+            raise _kind_of(error, code)(why) from error
 
     async def _send(
         self, method: str, path: str, **params: Any
@@ -256,6 +274,25 @@ class StripeApi:
         if not is_object(data) and not is_list(data):
             raise stripe.APIError("the response is neither an object nor a list of Stripe's")
         return data, response.headers
+
+
+def _kind_of(error: Exception, code: str | None) -> type[ProviderUnavailableError]:
+    if code == MISSING:
+        return MissingError
+    if isinstance(error, stripe.PermissionError):
+        return NotPermittedError
+    is_refused = isinstance(error, stripe.InvalidRequestError)
+    return RefusedError if is_refused else ProviderUnavailableError
+
+
+def _id_of(path: str, item: Mapping[str, Any] | None = None) -> str:
+    """Returns the ID after which a list goes on. Raises ProviderUnavailableError if it has none."""
+    last = item.get("id") if item is not None else None
+    if not isinstance(last, str):
+        raise ProviderUnavailableError(
+            f"GET {path}: has_more is true, and the item after which to go on has no data[].id"
+        )
+    return last
 
 
 def _impossible_amount(call: ProviderCall) -> Refused | None:

@@ -110,7 +110,11 @@ class _Api:
         since = datetime.fromisoformat(asked["since"]) if "since" in asked else None
         found = self._store.of(kind, asked.get("payment"), since)
         ids = [each["id"] for each in found]
-        start = ids.index(asked["after"]) + 1 if "after" in asked else 0
+        start = 0
+        if "after" in asked:
+            if asked["after"] not in ids:
+                raise RefusalError(410, "gone", f"There is no such {kind} any more.")
+            start = ids.index(asked["after"]) + 1
         end = start + int(asked["limit"])
         return {"items": found[start:end], "more": end < len(found)}
 

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from domain.inputs import Fact, Foreign, PaymentFact, Unmodelled
 from domain.status import ProviderStatus
-from ports.provider import FetchedEvent, ProviderClient, ProviderUnavailableError
+from ports.provider import FetchedEvent, MissingError, ProviderClient, ProviderUnavailableError
 from tests.conformance.kit.adapter import Adapter
 from tests.conformance.kit.calls import PAYMENT, call, make
 from tests.conformance.kit.rows import over_http
@@ -151,9 +151,9 @@ async def test_an_unchanged_object_has_the_same_event_id(
     assert (await client.retrieve(object_id)).webhook.event_id != first.webhook.event_id
 
 
-async def test_a_missing_object_is_unavailable(client: ProviderClient) -> None:
-    """The client raises instead of returning an event."""
-    with pytest.raises(ProviderUnavailableError):
+async def test_a_missing_object_is_missing(client: ProviderClient) -> None:
+    """The client says so instead of returning an event: that is an answer, and no outage."""
+    with pytest.raises(MissingError):
         await client.retrieve("nothing-of-this-name")
 
 

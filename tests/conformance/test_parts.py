@@ -38,6 +38,16 @@ async def read(pages: AsyncIterator[Sequence[FetchedEvent]]) -> list[FetchedEven
     return [event for page in found for event in page]
 
 
+async def since(client: ProviderClient, at: datetime) -> list[FetchedEvent]:
+    """The parts of every kind that were made since then; no page is empty."""
+    found: list[FetchedEvent] = []
+    for kind in client.part_kinds:
+        async for page in client.parts_since(kind, at):
+            assert page.parts
+            found += page.parts
+    return found
+
+
 def fact_of(adapter: Adapter, event: FetchedEvent) -> Part:
     """The fact of a fetched part."""
     fact = adapter.translator().translate(event.body).fact
@@ -87,7 +97,7 @@ async def test_an_unchanged_part_gives_the_same_event(
     object_id = await with_parts(adapter, client)
     first = {event.webhook for event in await read(client.parts_of(object_id))}
     assert first == {event.webhook for event in await read(client.parts_of(object_id))}
-    assert first == {event.webhook for event in await read(client.parts_since(BEFORE_ALL))}
+    assert first == {event.webhook for event in await since(client, BEFORE_ALL)}
     adapter.refund_elsewhere(object_id, 50)
     assert first < {event.webhook for event in await read(client.parts_of(object_id))}
 
@@ -111,10 +121,10 @@ async def test_the_parts_of_all_payments_since_a_time_are_fetched(
     first = await with_parts(adapter, client)
     second = await make(client, call(adapter, "create", key="k-other"))
     adapter.refund_elsewhere(second, 200)
-    found = await read(client.parts_since(datetime.now(UTC) - timedelta(minutes=5)))
+    found = await since(client, datetime.now(UTC) - timedelta(minutes=5))
     objects = sorted(event.webhook.object_id or "" for event in found)
     assert objects == sorted([first, first, first, second])
-    assert await read(client.parts_since(datetime.now(UTC) + timedelta(hours=1))) == []
+    assert await since(client, datetime.now(UTC) + timedelta(hours=1)) == []
 
 
 async def test_a_part_is_never_newer_than_what_was_read(
@@ -139,4 +149,4 @@ async def test_a_provider_that_fails_is_unavailable(
     with pytest.raises(ProviderUnavailableError):
         await read(client.parts_of(object_id))
     with pytest.raises(ProviderUnavailableError):
-        await read(client.parts_since(BEFORE_ALL))
+        await since(client, BEFORE_ALL)

@@ -110,13 +110,19 @@ def events_after(cursor: str | None) -> Query:
     return all_pages
 
 
-def parts(pages: Callable[[StripeApi], AsyncIterator[Any]]) -> Query:
-    """Fetches every part of these pages."""
+def events(pages: Callable[[StripeApi], AsyncIterator[Any]]) -> Query:
+    """Fetches every event of these pages."""
 
     async def all_pages(api: StripeApi) -> None:
         assert [event async for page in pages(api) for event in page]
 
     return all_pages
+
+
+async def all_parts(api: StripeApi) -> None:
+    """Fetches the parts of every kind."""
+    for kind in api.part_kinds:
+        assert [part async for page in api.parts_since(kind, TRIED_AT) for part in page.parts]
 
 
 LISTS_OF_PARTS: Final = ("/v1/refunds", "/v1/disputes", "/v1/radar/early_fraud_warnings")
@@ -155,7 +161,7 @@ QUERIES: Final[Mapping[str, tuple[Query, set[tuple[str, str]]]]] = {
     "look up a cancel": (look_up("cancel"), {(ONE, "")}),
     "retrieve": (lambda api: api.retrieve(INTENT), {(ONE, "")}),
     "the parts of a payment": (
-        parts(lambda api: api.parts_of(INTENT)),
+        events(lambda api: api.parts_of(INTENT)),
         {
             (path, names)
             for path in LISTS_OF_PARTS
@@ -163,7 +169,7 @@ QUERIES: Final[Mapping[str, tuple[Query, set[tuple[str, str]]]]] = {
         },
     ),
     "all parts since a time": (
-        parts(lambda api: api.parts_since(TRIED_AT)),
+        all_parts,
         {
             (path, names)
             for path in LISTS_OF_PARTS

@@ -8,7 +8,7 @@ from cli.main import run
 from domain.calls import ProviderCall
 from messaging.sender import Sender
 from ports.producer_record import ProducerRecord
-from ports.provider import CallOutcome, FetchedEvent, ProviderClient, Refused
+from ports.provider import CallOutcome, FetchedEvent, PartPage, ProviderClient, Refused
 from ports.rate_budget import RateBudget, RequestClass
 from ports.stores import Outbox
 from ports.work_items import ClaimedCall
@@ -24,6 +24,7 @@ class TrappedClient:
 
     def __init__(self, inner: ProviderClient, trap: Trap) -> None:
         self.name = inner.name
+        self.part_kinds = inner.part_kinds
         self._inner = inner
         self._trap = trap
 
@@ -55,9 +56,11 @@ class TrappedClient:
         """See ``ProviderClient.parts_of``."""
         return self._inner.parts_of(object_id)
 
-    def parts_since(self, at: datetime) -> AsyncIterator[Sequence[FetchedEvent]]:
+    def parts_since(
+        self, kind: str, at: datetime, after: str | None = None
+    ) -> AsyncIterator[PartPage]:
         """See ``ProviderClient.parts_since``."""
-        return self._inner.parts_since(at)
+        return self._inner.parts_since(kind, at, after)
 
     def events_after(
         self, cursor: str | None, since: datetime | None = None

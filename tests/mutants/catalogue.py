@@ -34,6 +34,7 @@ from tests.mutants.bugs.reports import refunds as reported_refunds
 from tests.mutants.bugs.rooms import (
     accounts,
     amounts,
+    answers,
     audit,
     edges,
     log,
@@ -53,6 +54,7 @@ BUGS: Final[tuple[Bug, ...]] = (
     *actions.BUGS,
     *adapters.BUGS,
     *amounts.BUGS,
+    *answers.BUGS,
     *audit.BUGS,
     *binding.BUGS,
     *cancels.BUGS,

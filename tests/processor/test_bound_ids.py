@@ -21,6 +21,7 @@ from processor.stream.metrics import StreamMetrics
 from processor.worker.dispatcher import Dispatcher
 from processor.worker.metrics import WorkerMetrics
 from processor.worker.router import Router
+from processor.worker.sweeps.access import Access
 from processor.worker.sweeps.objects import ObjectSweep
 from processor.worker.sweeps.sweep import Pace
 from runtime import logs
@@ -170,10 +171,11 @@ async def test_the_router_binds_the_event_of_each_record(lines: Lines) -> None:
 async def test_the_reconciler_binds_the_object_and_its_payment(lines: Lines) -> None:
     """Both are bound during the look-up."""
     provider = LoggingProvider(objects={"pi_1": ProviderUnavailableError("down")})
-    sweep = ObjectSweep(
-        cast("Any", None), RecordingSender(), provider.name, provider, None, Pace(1.0), SETTINGS,
+    access = Access(
+        provider.name, provider, None, Pace(1.0), cast("Any", None), RecordingSender(),
         WorkerMetrics(CollectorRegistry()), Clock(),
     )  # fmt: skip
+    sweep = ObjectSweep(access, SETTINGS)
     look = PlannedLook(
         payment_id="pay_1", object_id="pi_1", version=1, payment=None, found=None, unchanged=0
     )

@@ -13,6 +13,7 @@ from pydantic import SecretStr
 from domain.transitions import is_final
 from postgres.ops.operator import Quarantine
 from processor.ops.release import release_record
+from providers.stripe.access.fetched import PARTS
 from schemas.headers import EVENT_ID, as_text
 from schemas.topics import PROCESSOR_SOURCES, PROVIDER_WEBHOOKS, PROVIDER_WEBHOOKS_UNROUTED
 from tests.simulation.driving.client import Client, Market
@@ -55,6 +56,8 @@ RELEASES: Final = 2
 #: Older than any webhook may wait.
 LONG_AGO: Final = datetime(2000, 1, 1, tzinfo=UTC)
 _SETTLED: Final = frozenset({"SUCCEEDED", "FAILED", "CANCELED"})
+#: The lists of parts, as their cursors are named.
+_PART_LISTS: Final = tuple(f"stripe/parts/{kind}" for kind in PARTS)
 _TIMERS: Final = "select count(*) from timers where kind <> 'authorization_expiry'"
 
 
@@ -204,7 +207,8 @@ class World:
         self._provider.list_late_events()
         self._database.out_until = 0.0
         #: One reading may be under way; the next one has everything that happened before.
-        self._parts_listed_at = self._database.part_readings + 2
+        readings = self._database.part_readings
+        self._parts_listed_at = {name: readings[name] + 2 for name in _PART_LISTS}
         self._database.is_mended = True
         for machine in self._machines:
             machine.heal()
@@ -251,8 +255,9 @@ class World:
         if unread := self._provider.listed_events() - self._logged_events():
             yield f"{len(unread)} of the provider's events are not read: {min(unread)}", ""
         has_lost_parts = self.chance.met["part_not_generated"]
-        if has_lost_parts and database.part_readings < self._parts_listed_at:
-            yield "refunds and disputes are not listed again", ""
+        for name, wanted in self._parts_listed_at.items() if has_lost_parts else ():
+            if database.part_readings[name] < wanted:
+                yield f"{name} is not read again", ""
         if self._provider.world.store.row(_TIMERS)[0]:
             yield "a timer is pending at the provider", ""
         for key, call in database.calls.items():

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from domain.calls import ProviderCall
 from ports.producer_record import ProducerRecord
-from ports.provider import CallOutcome, FetchedEvent, Refused, Unknown
+from ports.provider import CallOutcome, FetchedEvent, PartPage, Refused, Unknown
 
 T = TypeVar("T")
 
@@ -44,8 +44,13 @@ class Provider:
     objects: dict[str, FetchedEvent | Exception] = field(default_factory=dict)
     #: Pages of the parts of its objects, by object ID. An error ends the pages.
     parts: dict[str, Sequence[Sequence[FetchedEvent] | Exception]] = field(default_factory=dict)
-    #: Pages of the parts of all objects.
+    #: Pages of the refunds of all objects. Each goes on after its number.
     new_parts: Sequence[Sequence[FetchedEvent] | Exception] = ()
+    part_kinds: Sequence[str] = ("refunds",)
+    #: The same of parts of other kinds.
+    other_parts: dict[str, Sequence[Sequence[FetchedEvent] | Exception]] = field(
+        default_factory=dict
+    )
     #: Calls wait until this is set.
     gate: asyncio.Event | None = None
     keys: list[str] = field(default_factory=list)
@@ -59,6 +64,7 @@ class Provider:
     since: list[datetime | None] = field(default_factory=list)
     retrieved: list[str] = field(default_factory=list)
     parts_asked: list[str | datetime] = field(default_factory=list)
+    parts_after: list[str | None] = field(default_factory=list)
 
     def prepare(self, call: ProviderCall) -> bytes | Refused:
         """See ``ProviderClient.prepare``."""
@@ -100,11 +106,16 @@ class Provider:
         for page in self.parts.get(object_id, ()):
             yield _returned(page)
 
-    async def parts_since(self, at: datetime) -> AsyncIterator[Sequence[FetchedEvent]]:
+    async def parts_since(
+        self, kind: str, at: datetime, after: str | None = None
+    ) -> AsyncIterator[PartPage]:
         """See ``ProviderClient.parts_since``."""
         self.parts_asked.append(at)
-        for page in self.new_parts:
-            yield _returned(page)
+        self.parts_after.append(after)
+        pages = self.new_parts if kind == "refunds" else self.other_parts[kind]
+        for number in range(int(after or 0), len(pages)):
+            is_last = number + 1 == len(pages)
+            yield PartPage(_returned(pages[number]), None if is_last else str(number + 1))
 
     async def events_after(
         self, cursor: str | None, since: datetime | None = None

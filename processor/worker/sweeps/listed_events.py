@@ -6,8 +6,8 @@ from it is not published again.
 
 The list is sorted by the events' times. What happened ``settles_s`` before an event that an earlier
 reading has met is all listed by now, so no clock of ours counts; but an event's time proves nothing
-beyond the moment at which it was read. What is old by our clock, whatever that clock may be wrong
-by, has settled too.
+beyond the moment at which it was read. What is old by our clock has settled too, also if that clock
+is wrong by minutes.
 """
 
 from collections.abc import Sequence

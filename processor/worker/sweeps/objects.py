@@ -7,17 +7,15 @@ from typing import Final
 from structlog.contextvars import bound_contextvars
 
 from ports.failures import ADAPTER_TIMEOUT_S, must_propagate
-from ports.provider import FetchedEvent, ProviderClient, ProviderUnavailableError, Translator
-from ports.stores import RecordSender, SweepStore
+from ports.provider import FetchedEvent, MissingError, ProviderUnavailableError
+from ports.stores import SweepStore
 from ports.work_items import Look, PlannedLook
-from processor.worker.metrics import WorkerMetrics
+from processor.worker.sweeps.access import Access
 from processor.worker.sweeps.findings import says_news
 from processor.worker.sweeps.schedule import is_over, missed, taken
-from processor.worker.sweeps.sweep import Pace, Turn
-from processor.worker.webhook_records import routed
+from processor.worker.sweeps.sweep import Turn
 from runtime.logs import get_logger
 from runtime.tasks import ANY_ERROR, with_timeout
-from schemas import headers
 from schemas.settings import WorkerSettings
 
 log = get_logger(__name__)
@@ -57,39 +55,14 @@ class ObjectSweep:
     """Publishes what is new about the objects of one provider's unfinished, silent payments.
 
     Args:
-        store: the looks.
-        sender: publishes what was found.
-        provider: the provider's name.
-        client: its adapter.
-        translator: decodes what was found, to see whether it is news.
-        pace: of the requests to it.
+        access: the provider, the looks, and where goes what was found.
         settings: when a payment is silent, and the size of a page.
-        metrics: the worker's metrics.
-        clock: the current time in UTC.
     """
 
-    def __init__(
-        self,
-        store: SweepStore,
-        sender: RecordSender,
-        provider: str,
-        client: ProviderClient,
-        translator: Translator | None,
-        pace: Pace,
-        settings: WorkerSettings,
-        metrics: WorkerMetrics,
-        clock: Callable[[], datetime],
-    ) -> None:
-        self._store = store
-        self._sender = sender
-        self._provider = provider
-        self._client = client
-        self._translator = translator
-        self._pace = pace
+    def __init__(self, access: Access, settings: WorkerSettings) -> None:
+        self._access = access
         self._first = timedelta(seconds=settings.unfinished_after_s)
         self._page = settings.reconcile_page
-        self._metrics = metrics
-        self._clock = clock
 
     async def run(self, turn: Turn) -> None:
         """Takes every look that is due, the longest due first.
@@ -97,10 +70,11 @@ class ObjectSweep:
         Each page of looks is noted together, also if the provider fails in its middle. One that is
         not noted, because the process ended, is taken again.
         """
+        access = self._access
         while True:
             turn.step()
-            looks = await self._store.due_looks(self._provider, self._clock(), self._page)
-            await self._store.end_looks([each.payment_id for each in looks if is_over(each)])
+            looks = await access.store.due_looks(access.provider, access.clock(), self._page)
+            await access.store.end_looks([each.payment_id for each in looks if is_over(each)])
             await self._take([each for each in looks if not is_over(each)], turn)
             if len(looks) < self._page:
                 return
@@ -112,22 +86,32 @@ class ObjectSweep:
         try:
             for look in looks:
                 done = await self.look_up(look)
-                noted.append(done or missed(look, self._first, self._clock()))
+                noted.append(done or missed(look, self._first, self._access.clock()))
                 failed = 0 if done is not None else failed + 1
                 if failed == FAILURES_MAX:
                     raise ProviderUnavailableError(f"{failed} look-ups in a row failed")
-                await self._pace.pause(turn)
+                await self._access.pace.pause(turn)
         finally:
-            await self._store.note_looks(noted)
+            await self._access.store.note_looks(noted)
 
     async def look_up(self, look: PlannedLook) -> Look | None:
-        """Publishes the object's present state if it is news. Returns None if that failed."""
+        """Publishes the object's present state if it is news. Returns None if that failed.
+
+        An object that the provider does not have, as test data that was deleted, is as one that has
+        not changed: the payment stays as it is, and is looked at less and less often.
+        """
+        access = self._access
         with bound_contextvars(payment_id=look.payment_id, object_id=look.object_id):
             try:
-                found = await with_timeout(ADAPTER_TIMEOUT_S, self._client.retrieve(look.object_id))
+                asked = access.client.retrieve(look.object_id)
+                found = await with_timeout(ADAPTER_TIMEOUT_S, asked)
                 publishes = self._is_news(look, found)
                 if publishes:
-                    await self._publish(look, found)
+                    await access.publish("object", [(found, look.payment_id)])
+            except MissingError as error:
+                log.warning("object.missing", error=str(error))
+                access.metrics.missing_objects.labels(access.provider).inc()
+                return taken(look, None, self._first, access.clock())
             except (ProviderUnavailableError, TimeoutError) as error:
                 log.warning("object.lookup_failed", error=repr(error))
             except ANY_ERROR as error:
@@ -136,22 +120,12 @@ class ObjectSweep:
                 log.exception("object.lookup_failed")
             else:
                 event_id = found.webhook.event_id if publishes else None
-                return taken(look, event_id, self._first, self._clock())
-        self._metrics.loop_errors.labels("object").inc()
+                return taken(look, event_id, self._first, access.clock())
+        access.metrics.loop_errors.labels("object").inc()
         return None
 
     def _is_news(self, look: PlannedLook, found: FetchedEvent) -> bool:
         """Returns whether to publish what was found: once, and only if it says something new."""
         if found.webhook.event_id == look.found:
             return False
-        return says_news(self._translator, look.payment, found, self._clock())
-
-    async def _publish(self, look: PlannedLook, found: FetchedEvent) -> None:
-        named = {
-            headers.EVENT_ID: found.webhook.event_id,
-            headers.PROVIDER: self._provider,
-            headers.RECEIVED_AT: self._clock().isoformat(),
-            headers.OBJECT_ID: look.object_id,
-        }
-        await self._sender.send([routed(look.payment_id, found.body, named)])
-        self._metrics.reconciled.labels(self._provider, "object").inc()
+        return says_news(self._access.translator, look.payment, found, self._access.clock())

@@ -1,126 +1,102 @@
 """Lists a provider's refunds, disputes and fraud warnings, for what no event ever reported."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
-from structlog.contextvars import bound_contextvars
-
 from ports.failures import ADAPTER_TIMEOUT_S
-from ports.producer_record import ProducerRecord
-from ports.provider import FetchedEvent, ProviderClient, Translator
-from ports.stores import RecordSender, SweepStore
-from processor.worker.metrics import WorkerMetrics
+from ports.provider import FetchedEvent, NotPermittedError
+from processor.worker.sweeps.access import Access
 from processor.worker.sweeps.findings import says_news
-from processor.worker.sweeps.sweep import Pace, Turn, with_timeout_each
-from processor.worker.webhook_records import routed
+from processor.worker.sweeps.sweep import Turn, with_timeout_each
 from runtime.logs import get_logger
-from runtime.tasks import ANY_ERROR
-from schemas import headers
 from schemas.settings import WorkerSettings
 
 log = get_logger(__name__)
 
 #: Seconds between two checks of whether the list is to be read: a failed reading is tried again.
 CHECK_PARTS_S: Final = 600.0
-#: Where an event list's cursor names an event, this one has only the time of the last reading.
+#: Where the cursor of a reading under way names a part, that of a finished one has this.
 READ: Final = "read"
 
 
 class PartListSweep:
-    """Publishes what is new in one provider's list of parts of payments.
+    """Publishes what is new in one provider's list of one kind of parts of payments.
 
     Of a payment that has succeeded, refunds and disputes may change for months. One list of them
     costs a request for a hundred, where a look at every payment would cost one each.
 
     Args:
-        store: whose the parts are, and when they were listed last.
-        sender: publishes what is new.
-        provider: the provider's name.
-        client: its adapter.
-        translator: decodes parts, to see whether they are news.
-        pace: of the requests to it.
+        access: the provider, whose the parts are, how far they were read, and where news go.
+        kind: one of the provider's kinds of parts.
         settings: how often the list is read, and how old its parts may be.
-        metrics: the worker's metrics.
-        clock: the current time in UTC.
     """
 
-    def __init__(
-        self,
-        store: SweepStore,
-        sender: RecordSender,
-        provider: str,
-        client: ProviderClient,
-        translator: Translator | None,
-        pace: Pace,
-        settings: WorkerSettings,
-        metrics: WorkerMetrics,
-        clock: Callable[[], datetime],
-    ) -> None:
-        self._store = store
-        self._sender = sender
-        self._provider = provider
-        self._client = client
-        self._translator = translator
-        self._pace = pace
+    def __init__(self, access: Access, kind: str, settings: WorkerSettings) -> None:
+        self._access = access
+        self._kind = kind
+        self._cursor = f"{access.provider}/parts/{kind}"
         self._every = timedelta(seconds=settings.parts_every_s)
         self._window = timedelta(seconds=settings.parts_window_s)
-        self._metrics = metrics
-        self._clock = clock
+        self._refused_at: datetime | None = None
 
     async def run(self, turn: Turn) -> None:
         """Reads the list to its end, if its last reading is long enough ago.
 
-        When it was is kept, so that a restart costs no reading. One that did not come to its end
-        begins again.
+        How far it was read is kept, page by page, so that neither a failure nor a restart costs a
+        page. What is made during a reading is found by the next one.
         """
         turn.step()
-        cursor, begun = f"{self._provider}/parts", self._clock()
-        last = await self._store.read_cursor(cursor)
-        if last is not None and last.at and last.at <= begun < last.at + self._every:
+        access, now = self._access, self._access.clock()
+        if self._is_recent(self._refused_at, now):
             return
-        pages = self._client.parts_since(begun - self._window)
+        last = await access.store.read_cursor(self._cursor)
+        begun, after = now, None
+        if last is not None and last.at is not None and self._is_recent(last.at, now):
+            if last.event_id == READ:
+                return
+            begun, after = last.at, last.event_id
+        try:
+            await self._read(turn, begun, after)
+        except NotPermittedError as error:
+            self._refused_at = now
+            access.metrics.parts_not_permitted.labels(access.provider, self._kind).inc()
+            note = "the API key lacks the right to read it; asked again in a day"
+            log.warning("parts.not_permitted", list=self._cursor, error=str(error), note=note)
+
+    def _is_recent(self, at: datetime | None, now: datetime) -> bool:
+        """Returns whether this is not long ago. A clock that was set back makes nothing recent."""
+        return at is not None and at <= now < at + self._every
+
+    async def _read(self, turn: Turn, begun: datetime, after: str | None) -> None:
+        """Reads the list on, of a reading that was begun then."""
+        access, progress = self._access, after
+        pages = access.client.parts_since(self._kind, begun - self._window, after)
         async for page in with_timeout_each(ADAPTER_TIMEOUT_S, pages):
-            await self._publish_news(page)
-            await self._pace.pause(turn)
-        await self._store.write_cursor(cursor, READ, begun, begun)
+            published = await self._publish_news(page.parts)
+            progress = page.after or READ
+            await access.store.write_cursor(
+                self._cursor, progress, access.clock(), begun, published
+            )
+            await access.pace.pause(turn)
+        if progress != READ:
+            await access.store.write_cursor(self._cursor, READ, access.clock(), begun)
 
-    async def _publish_news(self, page: Sequence[FetchedEvent]) -> None:
-        """Publishes what is new. A part of an object that no payment has is not ours, or not yet.
+    async def _publish_news(self, parts: Sequence[FetchedEvent]) -> Sequence[str]:
+        """Publishes what is new. Returns its event IDs.
 
-        In that case the next reading finds it.
+        A part of an object that no payment has is not ours, or not yet: the next reading finds it.
         """
-        now = self._clock()
-        objects = [event.webhook.object_id for event in page if event.webhook.object_id]
-        owners = await self._store.owners_with_payments(self._provider, objects)
-        news: dict[str, tuple[str, FetchedEvent]] = {}
-        for event in page:
-            payment_id, payment = owners.get(event.webhook.object_id or "", (None, None))
-            if payment_id and says_news(self._translator, payment, event, now):
-                news[event.webhook.event_id] = payment_id, event
-        known = await self._store.known_events(list(news)) if news else frozenset()
-        records = [
-            record
-            for event_id, (payment_id, event) in news.items()
-            if event_id not in known and (record := self._record(payment_id, event, now))
-        ]
-        if records:
-            await self._sender.send(records)
-            self._metrics.reconciled.labels(self._provider, "part_list").inc(len(records))
-
-    def _record(self, payment_id: str, event: FetchedEvent, now: datetime) -> ProducerRecord | None:
-        """Returns the part as a record of its payment; None if our own code fails on it."""
-        event_id, object_id = event.webhook.event_id, event.webhook.object_id or ""
-        with bound_contextvars(event_id=event_id, payment_id=payment_id):
-            named = {
-                headers.EVENT_ID: event_id,
-                headers.PROVIDER: self._provider,
-                headers.RECEIVED_AT: now.isoformat(),
-                headers.OBJECT_ID: object_id,
-            }
-            try:
-                return routed(payment_id, event.body, named)
-            except ANY_ERROR:
-                self._metrics.loop_errors.labels("part").inc()
-                log.exception("part.conversion_failed", provider=self._provider)
-                return None
+        access, now = self._access, self._access.clock()
+        objects = [part.webhook.object_id for part in parts if part.webhook.object_id]
+        owners = await access.store.owners_with_payments(access.provider, objects)
+        news: dict[str, tuple[FetchedEvent, str]] = {}
+        for part in parts:
+            payment_id, payment = owners.get(part.webhook.object_id or "", (None, None))
+            if payment_id and says_news(access.translator, payment, part, now):
+                news[part.webhook.event_id] = part, payment_id
+        known = await access.store.known_events(list(news)) if news else frozenset()
+        unknown = {event_id: each for event_id, each in news.items() if event_id not in known}
+        if unknown:
+            await access.publish("part_list", unknown.values())
+        return list(unknown)

@@ -16,6 +16,7 @@ from ports.provider import ProviderClient, Translator
 from ports.stores import RecordSender, SweepStore
 from processor.worker.loops import Loop
 from processor.worker.metrics import WorkerMetrics
+from processor.worker.sweeps.access import Access
 from processor.worker.sweeps.backlog import BacklogSweep
 from processor.worker.sweeps.event_list import EventListSweep
 from processor.worker.sweeps.expiry import ExpirySweep
@@ -84,25 +85,18 @@ class Reconciler:
         plan = PlanSweep(store, settings, clock)
         yield Sweep("looks", settings.objects_every_s, plan.run, heartbeat=beat())
         for name, client in clients.items():
-            pace = Pace(settings.reconcile_per_s)
-            events = EventListSweep(
-                store, self._sender, name, client, pace, settings.event_list_settles_s, metrics,
-                clock,
-            )  # fmt: skip
-            objects = ObjectSweep(
-                store, self._sender, name, client, translators.get(name), pace, settings, metrics,
-                clock,
-            )  # fmt: skip
-            parts = PartListSweep(
-                store, self._sender, name, client, translators.get(name), pace, settings, metrics,
-                clock,
-            )  # fmt: skip
+            pace, translator = Pace(settings.reconcile_per_s), translators.get(name)
+            access = Access(name, client, translator, pace, store, self._sender, metrics, clock)
+            events = EventListSweep(access, settings.event_list_settles_s)
             every_s = settings.event_list_every_s
             yield Sweep(f"events/{name}", every_s, events.run, heartbeat=beat())
+            objects = ObjectSweep(access, settings)
             every_s = settings.objects_every_s
             yield Sweep(f"objects/{name}", every_s, objects.run, heartbeat=beat())
             every_s = min(settings.parts_every_s, CHECK_PARTS_S)
-            yield Sweep(f"parts/{name}", every_s, parts.run, heartbeat=beat())
+            for kind in client.part_kinds:
+                parts = PartListSweep(access, kind, settings)
+                yield Sweep(f"parts/{name}/{kind}", every_s, parts.run, heartbeat=beat())
 
     def loops(self) -> dict[str, Loop]:
         """Returns the loop of each sweep, by name."""

@@ -1,14 +1,15 @@
 """What the leading worker does again and again: one sweep, with a clock of its own."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, TypeVar
 
-from ports.provider import FetchedEvent
 from processor.worker.sweeps.leadership import Leadership
 from runtime.heartbeat import Heartbeat, unmonitored_heartbeat
 from runtime.tasks import with_timeout
+
+T = TypeVar("T")
 
 #: The wait after a first failure, in seconds. It doubles with each further one.
 FIRST_WAIT_S: Final = 1.0
@@ -78,9 +79,7 @@ class Pace:
         await asyncio.sleep(rest_s)
 
 
-async def with_timeout_each(
-    timeout_s: float, pages: AsyncIterator[Sequence[FetchedEvent]]
-) -> AsyncIterator[Sequence[FetchedEvent]]:
+async def with_timeout_each(timeout_s: float, pages: AsyncIterator[T]) -> AsyncIterator[T]:
     """Yields the pages. Raises TimeoutError if one takes longer than ``timeout_s`` seconds."""
     reading = aiter(pages)
     while True:

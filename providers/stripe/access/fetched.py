@@ -18,21 +18,17 @@ from providers.stripe.secrets_in_bodies import without_client_secrets
 from providers.stripe.translate import RETRIEVED_DISPUTE, RETRIEVED_WARNING
 from providers.stripe.webhooks import name_or_none, read, time_or_none
 
-#: Where Stripe lists the parts of payment intents, and the type of an event that is made of one.
-#: Those of which there are few come first, so that many refunds hold none of them up.
-PARTS: Final[Mapping[str, str]] = {
-    "/v1/disputes": RETRIEVED_DISPUTE,
-    "/v1/radar/early_fraud_warnings": RETRIEVED_WARNING,
-    "/v1/refunds": RETRIEVED_REFUND,
+#: By kind: where Stripe lists the parts of payment intents, and the type of an event that is made
+#: of one. Those of which there are few come first.
+PARTS: Final[Mapping[str, tuple[str, str]]] = {
+    "disputes": ("/v1/disputes", RETRIEVED_DISPUTE),
+    "fraud_warnings": ("/v1/radar/early_fraud_warnings", RETRIEVED_WARNING),
+    "refunds": ("/v1/refunds", RETRIEVED_REFUND),
 }
 
 
 class RefusedError(ProviderUnavailableError):
     """Stripe understood the request and refused it, for a wrong parameter for example."""
-
-
-class MissingError(RefusedError):
-    """The requested object or event does not exist."""
 
 
 def is_object(data: Any) -> bool:

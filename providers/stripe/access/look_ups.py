@@ -14,12 +14,12 @@ from domain.calls import ProviderCall, is_last_cancel
 from ports.provider import (
     Acknowledged,
     CallOutcome,
+    MissingError,
     ProviderUnavailableError,
     RateLimitedError,
     Refused,
     Unknown,
 )
-from providers.stripe.access.fetched import MissingError
 from providers.stripe.access.reading import Get, Item, NotAllReadError, Reading, Readings
 from providers.stripe.outcomes import (
     is_caused_by,

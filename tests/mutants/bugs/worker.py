@@ -192,8 +192,8 @@ BUGS: Final = (
     Bug(
         "worker",
         "processor.worker.sweeps.event_list:EventListSweep.run",
-        "write_cursor(provider, settled.event_id, now",
-        "write_cursor(provider, page[0].webhook.event_id, now",
+        "write_cursor(access.provider, settled.event_id, now",
+        "write_cursor(access.provider, page[0].webhook.event_id, now",
         "the cursor stays at the oldest event of a page: it is read again for ever",
         (_EVENT_LIST.format("the_events_after_the_cursor_go_to_their_payments"),),
         servers=True,
@@ -228,8 +228,8 @@ BUGS: Final = (
     Bug(
         "worker",
         "processor.worker.sweeps.objects:ObjectSweep._take",
-        "await self._store.note_looks(noted)",
-        "await self._store.note_looks([] if failed == FAILURES_MAX else noted)",
+        "await self._access.store.note_looks(noted)",
+        "await self._access.store.note_looks([] if failed == FAILURES_MAX else noted)",
         "after five failures the next round starts with the same five again",
         (_RECONCILER.format("after_failures_in_a_row_the_next_round_continues_after_them"),),
         servers=True,

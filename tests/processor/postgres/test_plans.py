@@ -65,6 +65,8 @@ FURTHER: Final = {
     "ignored_webhooks": """insert into ignored_webhooks
         select 'evt_' || n, 'stripe', 'payout.paid', '', now(), now() - interval '1 minute' * n
         from generate_series(1, %s) n""",
+    "published_parts": """insert into published_parts
+        select 're_' || n, now() - interval '1 minute' * n from generate_series(1, %s) n""",
     "looks": """insert into looks
         select payment_id, provider, object_id, version, now() + interval '1 minute', null, 3
         from payments where status = 'SUCCEEDED' limit %s""",
@@ -219,15 +221,11 @@ async def _routing(store: Store) -> None:
     await routing.owners(connection, [("stripe", ended.object_id), ("stripe", "pi_none")])
     waiting = [
         UnroutedWebhook(
-            event_id=f"evt_plans_{number}",
-            provider="stripe",
-            object_id=object_id,
-            headers={"received-at": now.isoformat()},
-            value=b"{}",
-            payment_id=None,
+            event_id=f"evt_plans_{number}", provider="stripe", object_id=object_id,
+            headers={"received-at": now.isoformat()}, value=b"{}", payment_id=None,
         )
         for number, object_id in enumerate([ended.object_id, "pi_unknown"])
-    ]
+    ]  # fmt: skip
     await routing.park_unrouted(connection, waiting, now)
     await routing.mark_routable(connection, {("stripe", "pi_unknown"): ended.payment_id})
     await routing.mark_missed(connection, now - timedelta(minutes=2))
@@ -240,6 +238,7 @@ async def _routing(store: Store) -> None:
     await connection.execute(routing.LEAD, [1])
     await routing.write_cursor(connection, "stripe", "evt_1", now, now)
     await routing.read_cursor(connection, "stripe")
+    assert await routing.now(connection) > now
     await _looks(connection, now)
     await _rate_budgets(connection)
     await routing.expired(connection, now - timedelta(days=400), None, SAMPLE)
@@ -255,6 +254,7 @@ async def _looks(connection: Any, now: datetime) -> None:
     owned = await looks.owners_with_payments(connection, "stripe", [look.object_id, "pi_none"])
     assert list(owned) == [look.object_id]
     await looks.known_events(connection, ["evt_none"])
+    await looks.note_published(connection, ["evt_none"], now)
 
 
 async def _rate_budgets(connection: Any) -> None:

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from ports.errors import LeaseLostError
-from ports.provider import NotSent, Refused, Unknown
+from ports.provider import MissingError, NotSent, Refused, Unknown
 from postgres.stores import Pool
 from tests.support.builders import Clock
 from tests.support.programs.calling import Caller, create_due_calls
@@ -48,6 +48,18 @@ async def test_a_call_that_nothing_proves_does_not_open_the_breaker(
     clock.forward(10.0)
     assert await caller.round() == 1
     assert caller.provider.keys[2] == caller.provider.keys[0]
+
+
+async def test_a_missing_object_does_not_open_the_breaker(pool: Pool, clock: Clock) -> None:
+    """The provider answered the look-up. What became of the call nobody knows."""
+    await create_due_calls(pool, 1)
+    caller = Caller(pool, clock, breaker_failures=1, breaker_open_s=OPEN_S, call_concurrency=1)
+    caller.provider.responses = [Unknown("HTTP 500", repeats=True)] * 2
+    caller.provider.found = [MissingError("no such payment"), MissingError("no such payment")]
+    assert await caller.round() == 1
+    assert await caller.row("state", "last_error") == ("due", "can't be looked up: no such payment")
+    clock.forward(1.0)
+    assert await caller.round() == 1
 
 
 async def test_a_lease_lost_during_the_trial_call_does_not_block_the_breaker(

@@ -118,10 +118,13 @@ async def test_every_history_is_swept(pool: Pool, sweep: Sweep, clock: Clock) ->
                 "insert into ignored_webhooks values (%s, 'stripe', 'payout.paid', 'why', %s, %s)",
                 [str(number), NOW, NOW],
             )
+            await connection.execute(
+                "insert into published_parts values (%s, %s)", [str(number), NOW]
+            )
     clock.forward(QUARTER_IS_OLD + 1)
     await sweep()
-    histories = ("duplicates", "dead_letters", "ignored_webhooks")
-    assert [await count(pool, table) for table in histories] == [0, 0, 0]
+    histories = ("duplicates", "dead_letters", "ignored_webhooks", "published_parts")
+    assert [await count(pool, table) for table in histories] == [0, 0, 0, 0]
 
 
 async def test_what_waits_for_an_operator_is_never_deleted(

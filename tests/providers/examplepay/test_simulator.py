@@ -142,10 +142,16 @@ async def test_parts_are_fetched_page_by_page(
         control(api, "refund", payment=paid, amount={"value": "1.00", "currency": "EUR"})
     control(api, "charge_back", payment_id=paid)
     since = datetime(2026, 1, 1, tzinfo=UTC)
-    for pages in (client.parts_of(paid), client.parts_since(since)):
-        found = [[event.webhook.event_id for event in page] async for page in pages]
-        assert [len(page) for page in found] == [2, 2, 1]
-        assert len({event_id for page in found for event_id in page}) == 5
+    of_one = [[event.webhook.event_id for event in page] async for page in client.parts_of(paid)]
+    assert [len(page) for page in of_one] == [2, 2, 1]
+    assert len({event_id for page in of_one for event_id in page}) == 5
+    pages = [page async for page in client.parts_since("refunds", since)]
+    found = [[event.webhook.event_id for event in page.parts] for page in pages]
+    assert found == of_one[:2]
+    rest = [page async for page in client.parts_since("refunds", since, pages[0].after)]
+    assert [[event.webhook.event_id for event in page.parts] for page in rest] == found[1:]
+    again = [page async for page in client.parts_since("refunds", since, "refund-gone")]
+    assert again == pages
 
 
 @pytest.mark.anyio

@@ -1,6 +1,7 @@
 """The tables of Postgres in memory: committed rows, unique keys and constraints."""
 
 import itertools
+from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -135,8 +136,10 @@ class Database:
     #: By event ID of a webhook that matches no payment: the reason.
     ignored: dict[str, str] = field(default_factory=dict)
     cursors: dict[str, ListCursor] = field(default_factory=dict)
-    #: How often a list of parts was read to its end.
-    part_readings: int = 0
+    #: How often each list of parts was read to its end, by its cursor's name.
+    part_readings: Counter[str] = field(default_factory=Counter)
+    #: Event IDs.
+    published_parts: set[str] = field(default_factory=set)
     #: By payment ID, its provider, its object, and the last look at it.
     looks: dict[str, tuple[str, str, Look]] = field(default_factory=dict)
     #: The holder of the reconciler's advisory lock.

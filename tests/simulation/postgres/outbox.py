@@ -18,6 +18,7 @@ from ports.work_items import (
 )
 from postgres.documents import decode_call, decode_payment
 from processor.worker.sweeps.part_list import READ
+from tests.simulation.clock import SkewedClock
 from tests.simulation.postgres.connection import Connection
 from tests.simulation.postgres.database import CallRow, Database
 
@@ -196,19 +197,29 @@ class MemorySweeps:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    async def read_cursor(self, provider: str) -> ListCursor | None:
+    async def now(self) -> datetime:
+        """See ``SweepStore.now``: the true time."""
+        return SkewedClock()()
+
+    async def read_cursor(self, name: str) -> ListCursor | None:
         """See ``SweepStore.read_cursor``."""
         async with self._connection.statement("read_cursor") as database:
-            return database.cursors.get(provider)
+            return database.cursors.get(name)
 
     async def write_cursor(
-        self, provider: str, event_id: str, now: datetime, at: datetime | None = None
+        self,
+        name: str,
+        event_id: str,
+        now: datetime,
+        at: datetime | None = None,
+        published: Sequence[str] = (),
     ) -> None:
         """See ``SweepStore.write_cursor``."""
         del now  # only for an operator
         async with self._connection.statement("write_cursor") as database:
-            database.cursors[provider] = ListCursor(event_id, at)
-            database.part_readings += event_id == READ
+            database.cursors[name] = ListCursor(event_id, at)
+            database.published_parts.update(published)
+            database.part_readings[name] += event_id == READ
 
     async def plan_looks(
         self, silent_since: datetime, now: datetime, after: str, limit: int
@@ -273,7 +284,7 @@ class MemorySweeps:
     async def known_events(self, event_ids: Sequence[str]) -> frozenset[str]:
         """See ``SweepStore.known_events``."""
         async with self._connection.statement("known_events") as database:
-            return frozenset(event_ids) & database.inbox.keys()
+            return frozenset(event_ids) & (database.inbox.keys() | database.published_parts)
 
     async def end_looks(self, payment_ids: Sequence[str]) -> None:
         """See ``SweepStore.end_looks``."""

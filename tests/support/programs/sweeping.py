@@ -2,9 +2,9 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from prometheus_client import CollectorRegistry
@@ -38,17 +38,32 @@ class Leads:
         """See ``Leadership.run``."""
 
 
+class Sweeps(PostgresSweeps):
+    """The store, whose clock the test sets, too."""
+
+    def __init__(self, pool: Pool, clock: Clock) -> None:
+        super().__init__(pool)
+        self.clock = clock
+
+    async def now(self) -> datetime:
+        """See ``SweepStore.now``."""
+        return self.clock()
+
+
 class Sweeping:
     """A reconciler that leads, its requests and what it sent."""
 
-    def __init__(self, pool: Pool, clock: Clock, **settings: Any) -> None:
-        self.provider = Provider()
+    def __init__(
+        self, pool: Pool, clock: Clock, *, part_kinds: Sequence[str] = ("refunds",), **settings: Any
+    ) -> None:
+        self.provider = Provider(part_kinds=part_kinds)
+        self.store = Sweeps(pool, clock)
         self.outbox = RecordingSender()
         self.registry = CollectorRegistry()
         self.leadership = Leads()
         own = {"unfinished_after_s": SILENT_S, "reconcile_per_s": 10_000.0}
         self.reconciler = Reconciler(
-            PostgresSweeps(pool),
+            self.store,
             self.outbox,
             {"stripe": self.provider},
             {"stripe": StripeTranslator(accounts.STRIPE)},
@@ -79,6 +94,15 @@ class Sweeping:
     def errors(self, sweep: str) -> float | None:
         """How often a sweep has failed."""
         return self.registry.get_sample_value("payments_worker_errors_total", {"loop": sweep})
+
+    def missing_objects(self) -> float | None:
+        """How many looks found that the provider does not have the object."""
+        name, labels = "payments_missing_objects_total", {"provider": "stripe"}
+        return self.registry.get_sample_value(name, labels)
+
+    def dead_letters(self) -> float | None:
+        """How many dead letters were sent."""
+        return self.registry.get_sample_value("payments_dead_letters_total")
 
     def completed(self, sweep: str) -> float | None:
         """When a sweep last came to its end, as Unix time."""

@@ -131,7 +131,7 @@ BUGS: Final = (
     ),
     Bug(
         "providers",
-        "providers.stripe.client:StripeApi._get",
+        "providers.stripe.client:_kind_of",
         "RefusedError if is_refused else ProviderUnavailableError",
         "ProviderUnavailableError",
         "a cursor that Stripe refuses for another reason ends the reading for good",

@@ -36,7 +36,7 @@ BUGS: Final = (
     Bug(
         "providers",
         "providers.stripe.access.fetched:PARTS",
-        '"/v1/radar/early_fraud_warnings": RETRIEVED_WARNING,',
+        '"fraud_warnings": ("/v1/radar/early_fraud_warnings", RETRIEVED_WARNING),',
         "",
         "a fraud warning whose webhook was lost is never seen",
         (_PARTS.format("the_parts_of_a_payment_are_fetched_in_their_present_state"),),
@@ -76,8 +76,8 @@ BUGS: Final = (
     Bug(
         "providers",
         "providers.examplepay.client:ExamplePayApi._parts",
-        "more = page.more",
-        "more = False",
+        '_next_after(path, "items", items, after) if page.more else None',
+        "None",
         "all but the first hundred parts of a day are never looked at",
         (_SIMULATOR.format("parts_are_fetched_page_by_page"),),
     ),

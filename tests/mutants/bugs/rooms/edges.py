@@ -270,9 +270,9 @@ BUGS: Final = (
     ),
     Bug(
         "worker",
-        "processor.worker.sweeps.objects:ObjectSweep._publish",
-        "self._provider, headers.RECEIVED_AT",
-        "look.object_id, headers.RECEIVED_AT",
+        "processor.worker.webhook_records:_named",
+        "headers.PROVIDER: provider,",
+        "headers.PROVIDER: event.webhook.event_id,",
         "an object that was looked up becomes a dead letter",
         (_RECONCILER.format("an_unfinished_silent_payments_object_is_looked_up"),),
         servers=True,
@@ -281,7 +281,7 @@ BUGS: Final = (
         "worker",
         "processor.worker.sweeps.event_list:EventListSweep.run",
         "if news := listed.news(page):",
-        "await self._store.write_cursor(provider, page[-1].webhook.event_id, now);"
+        "await access.store.write_cursor(access.provider, page[-1].webhook.event_id, now);"
         " news = listed.news(page)\n            if news:",
         "events are lost if the brokers are away at that moment",
         (_EVENT_LIST.format("the_cursor_moves_page_by_page"),),

@@ -71,7 +71,7 @@ BUGS: Final = (
     Bug(
         "worker",
         "processor.worker.sweeps.objects:ObjectSweep.run",
-        "await self._store.end_looks([each.payment_id for each in looks if is_over(each)])",
+        "await access.store.end_looks([each.payment_id for each in looks if is_over(each)])",
         "pass",
         "payments that have ended stay due, until nothing else is looked at",
         (_RECONCILER.format("a_payment_that_has_ended_leaves_the_looks"),),
@@ -88,8 +88,8 @@ BUGS: Final = (
     ),
     Bug(
         "worker",
-        "processor.worker.sweeps.part_list:PartListSweep.run",
-        "await self._store.write_cursor(cursor, READ, begun, begun)",
+        "processor.worker.sweeps.part_list:PartListSweep._read",
+        "await access.store.write_cursor(self._cursor, READ, access.clock(), begun)",
         "pass",
         "all refunds of half a year are listed every ten minutes",
         (_PARTS.format("the_list_is_read_once_a_day_whoever_leads"),),
@@ -98,8 +98,8 @@ BUGS: Final = (
     Bug(
         "worker",
         "processor.worker.sweeps.part_list:PartListSweep.run",
-        "last is not None and last.at and last.at <= begun < last.at + self._every",
-        "last is not None",
+        "and self._is_recent(last.at, now)",
+        "",
         "the list is read once, and never again",
         (_PARTS.format("a_part_that_is_known_leaves_no_record"),),
         servers=True,
@@ -107,8 +107,8 @@ BUGS: Final = (
     Bug(
         "worker",
         "processor.worker.sweeps.part_list:PartListSweep._publish_news",
-        "if event_id not in known and",
-        "if",
+        "if event_id not in known",
+        "",
         "what contradicts a payment is published again every day",
         (_PARTS.format("what_contradicts_a_payment_is_published_once"),),
         servers=True,
@@ -116,7 +116,7 @@ BUGS: Final = (
     Bug(
         "worker",
         "processor.worker.sweeps.part_list:PartListSweep._publish_news",
-        "says_news(self._translator, payment, event, now)",
+        "says_news(access.translator, payment, part, now)",
         "True",
         "every refund of half a year is a record, and then a duplicate every day",
         (_PARTS.format("a_part_that_is_known_leaves_no_record"),),

@@ -82,6 +82,26 @@ async def test_an_event_that_the_list_has_late_is_published(
     assert sweeping.provider.cursors == [None, None, None, None, "evt_late"]
 
 
+@pytest.mark.parametrize(("ours", "stores"), [(3600.0, 0.0), (0.0, 3600.0)])
+async def test_a_clock_that_is_ahead_settles_nothing(
+    sweeping: Sweeping, pool: Pool, clock: Clock, ours: float, stores: float
+) -> None:
+    """Ours or the store's: what the list has late is read, although the first reading met more."""
+    sweeping.store.clock = Clock()
+    clock.forward(90 + ours)
+    sweeping.store.clock.forward(90 + stores)
+    first, late, last = (
+        replace(event(ONE, f"evt_{second}"), at=NOW + timedelta(seconds=second))
+        for second in (0, 60, 90)
+    )
+    ahead = replace(event(ONE, "evt_odd"), at=NOW + timedelta(seconds=1800))
+    sweeping.provider.pages = [[first], [last, ahead]]
+    assert event_ids(await sweeping.round()) == ["evt_0", "evt_90", "evt_odd"]
+    sweeping.provider.pages = [[first, late, last, ahead]]
+    assert event_ids(await sweeping.round()) == ["evt_60"]
+    assert await database.rows(pool, "select event_id from cursors where provider = 'stripe'") == []
+
+
 async def test_another_process_reads_from_the_time_of_the_cursor_on(
     sweeping: Sweeping, pool: Pool, clock: Clock
 ) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable
+from typing import Any, Final
 
 import pytest
 
@@ -21,7 +22,7 @@ from tests.support.waiting import until
 pytestmark = pytest.mark.anyio
 
 DAY_S = 86_400.0
-OFTEN = {
+OFTEN: Final[dict[str, Any]] = {
     "expiry_every_s": 0.05,
     "backlog_every_s": 0.05,
     "event_list_every_s": 0.05,

@@ -2,17 +2,17 @@
 
 import json
 import time
+from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 
 from ports.errors import PublishError
-from ports.provider import FetchedEvent, ProviderUnavailableError
+from ports.provider import FetchedEvent, MissingError, ProviderUnavailableError
 from postgres.stores import Pool
 from processor.worker.sweeps.objects import FAILURES_MAX
 from providers.stripe.webhooks import read
-from schemas.topics import (
-    PROVIDER_WEBHOOKS,
-)
+from schemas.topics import BODY_BYTES_MAX, DEAD_LETTERS, PROVIDER_WEBHOOKS
 from tests.support import database
 from tests.support.builders import Clock, Log, event_body, object_of, payment, received
 from tests.support.programs.folding import ONE, TWO
@@ -27,6 +27,7 @@ from tests.support.programs.sweeping import (
 
 pytestmark = pytest.mark.anyio
 
+DAY_S = 86_400.0
 UNAVAILABLE = ProviderUnavailableError("down")
 
 
@@ -225,6 +226,46 @@ async def test_a_provider_that_is_down_makes_no_look_rarer(
     sweeping.provider.objects = {object_of(ONE): event(ONE, "look", ours=False)}
     clock.forward(SILENT_S + 1)
     assert event_ids(await sweeping.round()) == ["look"]
+
+
+async def test_an_object_that_the_provider_does_not_have_is_as_one_that_is_unchanged(
+    sweeping: Sweeping, pool: Pool, clock: Clock
+) -> None:
+    """Deleted test data, for example. That is an answer: the looks become rarer, and none fails."""
+    payments = sorted(payment(f"deleted {n}") for n in range(FAILURES_MAX + 1))
+    await process_status(pool, "processing", *payments)
+    before = await database.rows(pool, "select document from payments order by payment_id")
+    sweeping.provider.objects = {object_of(one): MissingError("no such") for one in payments}
+    looked = []
+    for minute in range(60):
+        clock.forward(60)
+        sweeping.provider.retrieved.clear()
+        assert await sweeping.round() == []
+        looked += [minute] * len(sweeping.provider.retrieved)
+    times = sorted(set(looked))
+    assert looked == sorted(times * len(payments))
+    assert [later - earlier for earlier, later in pairwise(times)] == [4, 8, 16]
+    assert (sweeping.errors("objects/stripe"), sweeping.errors("object")) == (None, None)
+    assert sweeping.missing_objects() == len(looked)
+    assert await database.rows(pool, "select document from payments order by payment_id") == before
+    first = payments[0]
+    sweeping.provider.objects[object_of(first)] = event(first, "look", ours=False)
+    clock.forward(3600)
+    assert event_ids(await sweeping.round()) == ["look"]
+
+
+async def test_an_object_too_large_for_a_topic_is_a_dead_letter(
+    sweeping: Sweeping, pool: Pool, clock: Clock
+) -> None:
+    """Once, for as long as it does not change. That is no failure of the provider's."""
+    await process_status(pool, "processing", ONE)
+    large = replace(event(ONE, "look", ours=False), body=b"[%s0]" % (b"0," * BODY_BYTES_MAX))
+    sweeping.provider.objects = {object_of(ONE): large}
+    clock.forward(SILENT_S + 1)
+    assert [each.topic for each in await sweeping.round()] == [DEAD_LETTERS]
+    clock.forward(DAY_S)
+    assert await sweeping.round() == []
+    assert (sweeping.dead_letters(), sweeping.errors("object")) == (1, None)
 
 
 async def test_looks_are_the_next_leaders_too(pool: Pool, clock: Clock) -> None:

@@ -5,10 +5,16 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+import stripe
 
 from domain.inputs import DisputeFact, Fact, Foreign, FraudWarningFact, RefundFact
 from domain.status import DisputeStatus, RefundStatus
-from ports.provider import FetchedEvent, ProviderUnavailableError
+from ports.provider import (
+    FetchedEvent,
+    NotPermittedError,
+    PartPage,
+    ProviderUnavailableError,
+)
 from providers.stripe import client
 from providers.stripe.client import StripeApi
 from providers.stripe.translate import LISTED_TYPES, OWN_TYPES
@@ -34,6 +40,16 @@ async def read(pages: AsyncIterator[Sequence[FetchedEvent]]) -> list[FetchedEven
     found = [page async for page in pages]
     assert all(found)
     return [event for page in found for event in page]
+
+
+async def made_since(client: StripeApi, at: datetime) -> list[FetchedEvent]:
+    """The parts of every kind that were made since then; no page is empty."""
+    found: list[FetchedEvent] = []
+    for kind in client.part_kinds:
+        async for page in client.parts_since(kind, at):
+            assert page.parts
+            found += page.parts
+    return found
 
 
 async def facts(pages: AsyncIterator[Sequence[FetchedEvent]]) -> list[Fact]:
@@ -89,7 +105,7 @@ async def test_an_unchanged_part_gives_the_same_event(api: StripeApi, provider: 
     (first,) = await read(api.parts_of(paid))
     provider.control("clock", {"advance_seconds": 60})
     (second,) = await read(api.parts_of(paid))
-    (listed,) = await read(api.parts_since(BEFORE_ALL))
+    (listed,) = await made_since(api, BEFORE_ALL)
     ids = {event.webhook.event_id for event in (first, second, listed)}
     assert ids == {first.webhook.event_id}
     (dispute,) = provider.read("objects")["disputes"]
@@ -105,9 +121,9 @@ async def test_what_was_made_since_a_time_is_fetched(api: StripeApi, provider: S
     (since,) = {each["created"] for each in provider.read("objects")["disputes"]}
     provider.control("clock", {"advance_seconds": DAY_S})
     new = [disputed(provider) for _ in range(3)]
-    found = await read(api.parts_since(datetime.fromtimestamp(since + 1000, UTC)))
+    found = await made_since(api, datetime.fromtimestamp(since + 1000, UTC))
     assert sorted(e.webhook.object_id or "" for e in found) == sorted(3 * new)
-    everything = await read(api.parts_since(datetime.fromtimestamp(since - 1000, UTC)))
+    everything = await made_since(api, datetime.fromtimestamp(since - 1000, UTC))
     assert len(everything) == 12
     assert old in {e.webhook.object_id for e in everything}
 
@@ -127,14 +143,69 @@ async def test_a_page_has_a_hundred_parts(
         return await get(path, **params)
 
     monkeypatch.setattr(api, "_get", counted)
-    assert len(await read(api.parts_since(BEFORE_ALL))) == 5
+    assert len(await made_since(api, BEFORE_ALL)) == 5
     assert [each["limit"] for each in asked] == [100, 100, 100]
     monkeypatch.setattr(client, "PAGE", 2)
     asked.clear()
-    pages = [page async for page in api.parts_since(BEFORE_ALL)]
-    assert [len(page) for page in pages] == [2, 2, 1]
-    assert len({event.webhook.event_id for page in pages for event in page}) == 5
-    assert len(asked) == 5
+    pages = [page async for page in api.parts_since("refunds", BEFORE_ALL)]
+    assert [len(page.parts) for page in pages] == [2, 2, 1]
+    assert len({event.webhook.event_id for page in pages for event in page.parts}) == 5
+    assert len(asked) == 3
+
+
+async def test_a_list_goes_on_after_a_page_of_it(
+    api: StripeApi, provider: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After one that Stripe does not have any more, it begins again."""
+    monkeypatch.setattr(client, "PAGE", 2)
+    paid = provider.pay().id
+    for _ in range(5):
+        provider.control(f"payment_intents/{paid}/refund", {"amount": 100})
+    pages = [page async for page in api.parts_since("refunds", BEFORE_ALL)]
+    for number, page in enumerate(pages):
+        if page.after is not None:
+            rest = [each async for each in api.parts_since("refunds", BEFORE_ALL, page.after)]
+            assert ids(rest) == ids(pages[number + 1 :])
+    assert [page.after is None for page in pages] == [False, False, True]
+    again = [each async for each in api.parts_since("refunds", BEFORE_ALL, "re_deleted")]
+    assert ids(again) == ids(pages)
+
+
+def ids(pages: list[PartPage]) -> list[str]:
+    """Their parts' event IDs, in the order of the pages."""
+    return [part.webhook.event_id for page in pages for part in page.parts]
+
+
+async def test_an_item_without_an_id_is_an_error_that_names_the_field(
+    api: StripeApi, provider: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where there is more after it. Asked for without one, the first page would come for ever."""
+    monkeypatch.setattr(client, "PAGE", 1)
+    paid = provider.pay().id
+    for _ in range(2):
+        provider.control(f"payment_intents/{paid}/refund", {"amount": 100})
+    get = api._get
+
+    async def changed(path: str, **params: Any) -> Any:
+        page, when = await get(path, **params)
+        return page | {"data": [{**item, "id": None} for item in page["data"]]}, when
+
+    monkeypatch.setattr(api, "_get", changed)
+    with pytest.raises(ProviderUnavailableError, match=r"GET /v1/refunds: .* no data\[\]\.id"):
+        await read(api.parts_of(paid))
+
+
+async def test_what_our_key_may_not_read_is_not_unavailable(
+    api: StripeApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A restricted key has a right for each list: without it, asking again is of no use."""
+
+    async def refused(*_: Any, **__: Any) -> Any:
+        raise stripe.PermissionError("no", http_status=403)
+
+    monkeypatch.setattr(api, "_send", refused)
+    with pytest.raises(NotPermittedError, match="GET /v1/disputes: PermissionError"):
+        await anext(api.parts_since("disputes", BEFORE_ALL))
 
 
 async def test_what_changes_while_the_response_is_on_its_way_is_later(
@@ -200,7 +271,7 @@ async def test_a_part_that_cannot_be_read_stops_no_other(
         return page, when
 
     monkeypatch.setattr(api, "_get", changed)
-    *others, odd = await read(api.parts_since(BEFORE_ALL))
+    *others, odd = await made_since(api, BEFORE_ALL)
     assert odd.webhook.event_id.startswith("unreadable.")
     assert len(others) == 2
 
@@ -215,7 +286,7 @@ async def test_a_provider_that_fails_is_unavailable(
     with pytest.raises(ProviderUnavailableError):
         await read(api.parts_of(paid))
     with pytest.raises(ProviderUnavailableError):
-        await read(api.parts_since(BEFORE_ALL))
+        await made_since(api, BEFORE_ALL)
 
 
 async def test_no_list_of_events_is_asked_for_what_we_made_ourselves() -> None:

@@ -1,0 +1,218 @@
+"""Bugs in what the worker makes of a provider's answers: lists, refusals, what is missing."""
+
+from typing import Final
+
+from tests.mutants.planted import Bug
+
+_PART_LIST: Final = "tests/processor/worker/sweeps/test_part_list.py::test_{}"
+_EVENT_LIST: Final = "tests/processor/worker/sweeps/test_event_list.py::test_{}"
+_RECONCILER: Final = "tests/processor/worker/sweeps/test_reconciler.py::test_{}"
+_BREAKER: Final = "tests/processor/worker/test_call_breaker.py::test_{}"
+_STRIPE: Final = "tests/providers/stripe/access/test_parts.py::test_{}"
+_LISTS: Final = "tests/providers/examplepay/test_lists.py::test_{}"
+_FETCHING: Final = "tests/conformance/test_fetching.py::test_{}"
+
+BUGS: Final = (
+    Bug(
+        "worker",
+        "processor.worker.sweeps.part_list:PartListSweep._read",
+        "progress = page.after or READ",
+        "progress = READ",
+        "after a failure, the rest of a list is read a day later",
+        (_PART_LIST.format("a_reading_that_did_not_end_goes_on_where_it_ended"),),
+        servers=True,
+    ),
+    Bug(
+        "worker",
+        "processor.worker.sweeps.part_list:PartListSweep.run",
+        "begun, after = last.at, last.event_id",
+        "begun, after = last.at, None",
+        "a list that fails once in a while is read from its beginning each time",
+        (_PART_LIST.format("a_reading_that_did_not_end_goes_on_where_it_ended"),),
+        servers=True,
+    ),
+    Bug(
+        "worker",
+        "processor.worker.sweeps.part_list:PartListSweep.run",
+        "begun, after = last.at, last.event_id",
+        "begun, after = now, last.event_id",
+        "a list that fails every day is never read from its beginning again",
+        (_PART_LIST.format("a_reading_that_did_not_end_goes_on_where_it_ended"),),
+        servers=True,
+    ),
+    Bug(
+        "worker",
+        "processor.worker.sweeps.part_list:PartListSweep.__init__",
+        "/parts/{kind}",
+        "/parts",
+        "of several kinds of parts only the first is ever read",
+        (_PART_LIST.format("a_kind_that_fails_holds_no_other_up"),),
+        servers=True,
+    ),
+    Bug(
+        "worker",
+        "processor.worker.sweeps.part_list:PartListSweep.run",
+        "self._refused_at = now",
+        "pass",
+        "a key without a right is refused, logged and counted every ten minutes",
+        (_PART_LIST.format("a_kind_that_our_key_may_not_read_is_asked_for_once_a_day"),),
+        servers=True,
+    ),
+    Bug(
+        "worker",
+        "processor.worker.sweeps.part_list:PartListSweep._read",
+        "access.clock(), begun, published",
+        "access.clock(), begun",
+        "a part that can't be decoded is one more dead letter every day",
+        (_PART_LIST.format("a_part_that_gets_no_outcome_is_published_once"),),
+        servers=True,
+    ),
+    Bug(
+        "sql",
+        "postgres.looks:KNOWN",
+        "union select event_id from published_parts where event_id = any(%b)",
+        "union select event_id from inbox where event_id = any(%b)",
+        "a part that was refused is published every day",
+        (_PART_LIST.format("a_part_that_gets_no_outcome_is_published_once"),),
+        servers=True,
+    ),
+    Bug(
+        "worker",
+        "processor.worker.webhook_records:fetched_or_dead",
+        "return DeadLetter(record, name_defect(error))",
+        "raise",
+        "a part too large for a topic ends every reading of its list",
+        (_PART_LIST.format("a_part_too_large_for_a_topic_is_a_dead_letter"),),
+        servers=True,
+    ),
+    Bug(
+        "worker",
+        "processor.worker.sweeps.access:Access.publish",
+        "self.metrics.dead_letters.inc(len(dead))",
+        "pass",
+        "what a sweep made a dead letter is seen by nobody",
+        (_PART_LIST.format("a_part_too_large_for_a_topic_is_a_dead_letter"),),
+        servers=True,
+    ),
+    Bug(
+        "worker",
+        "processor.worker.sweeps.objects:ObjectSweep.look_up",
+        "return taken(look, None, self._first, access.clock())",
+        "return None",
+        "five payments of deleted test data keep all others from being looked at",
+        (
+            _RECONCILER.format(
+                "an_object_that_the_provider_does_not_have_is_as_one_that_is_unchanged"
+            ),
+        ),
+        servers=True,
+    ),
+    Bug(
+        "providers",
+        "providers.stripe.client:_kind_of",
+        "return MissingError",
+        "return RefusedError",
+        "deleted test data looks like an outage",
+        (_FETCHING.format("a_missing_object_is_missing"),),
+    ),
+    Bug(
+        "providers",
+        "providers.examplepay.client:REFUSALS",
+        "httpx.codes.NOT_FOUND: MissingError,",
+        "",
+        "an object that is gone looks like an outage",
+        (_FETCHING.format("a_missing_object_is_missing"),),
+    ),
+    Bug(
+        "providers",
+        "providers.stripe.client:_kind_of",
+        "return NotPermittedError",
+        "return ProviderUnavailableError",
+        "a key without a right is refused every ten minutes",
+        (_STRIPE.format("what_our_key_may_not_read_is_not_unavailable"),),
+    ),
+    Bug(
+        "providers",
+        "providers.stripe.client:StripeApi._first_page",
+        "if after is not None:",
+        "if after is None:",
+        "a list whose reading was interrupted begins again",
+        (_STRIPE.format("a_list_goes_on_after_a_page_of_it"),),
+    ),
+    Bug(
+        "providers",
+        "providers.stripe.client:StripeApi._first_page",
+        "with suppress(RefusedError, MissingError):",
+        "with suppress():",
+        "a list whose last part was deleted is never read again",
+        (_STRIPE.format("a_list_goes_on_after_a_page_of_it"),),
+    ),
+    Bug(
+        "providers",
+        "providers.stripe.client:_id_of",
+        "if not isinstance(last, str):",
+        "if False:",
+        "a list with an item of another form is read from its beginning for ever",
+        (_STRIPE.format("an_item_without_an_id_is_an_error_that_names_the_field"),),
+    ),
+    Bug(
+        "providers",
+        "providers.examplepay.client:_next_after",
+        "if item is not None",
+        "",
+        "one event of another form ends every reading of the list",
+        (_LISTS.format("an_item_without_an_id_holds_no_list_up"),),
+    ),
+    Bug(
+        "providers",
+        "providers.examplepay.client:_next_after",
+        "if last is None or last == before:",
+        "if last is None:",
+        "a list that does not go on is read for ever",
+        (_LISTS.format("a_list_that_does_not_go_on_is_an_error"),),
+    ),
+    Bug(
+        "providers",
+        "providers.examplepay.client:_next_after",
+        "if last is None or last == before:",
+        "if last == before and before is not None:",
+        "the first page of a list without IDs is read for ever",
+        (_LISTS.format("a_page_without_an_id_is_an_error_that_names_the_field"),),
+    ),
+    Bug(
+        "worker",
+        "processor.worker.sweeps.event_list:EventListSweep.run",
+        "listed.begin(access.clock() - ahead)",
+        "listed.begin(access.clock())",
+        "with a clock that is an hour ahead, what the list has late is lost",
+        (_EVENT_LIST.format("a_clock_that_is_ahead_settles_nothing"),),
+        servers=True,
+    ),
+    Bug(
+        "worker",
+        "processor.worker.sweeps.event_list:EventListSweep.run",
+        "now = access.clock() - ahead",
+        "now = access.clock()",
+        "with a clock that is an hour ahead, an event with a wrong time settles all others",
+        (_EVENT_LIST.format("a_clock_that_is_ahead_settles_nothing"),),
+        servers=True,
+    ),
+    Bug(
+        "worker",
+        "processor.worker.sweeps.event_list:EventListSweep.run",
+        "max(timedelta(0), access.clock() - await access.store.now())",
+        "access.clock() - await access.store.now()",
+        "with a Postgres whose clock is an hour ahead, what the list has late is lost",
+        (_EVENT_LIST.format("a_clock_that_is_ahead_settles_nothing"),),
+        servers=True,
+    ),
+    Bug(
+        "worker",
+        "processor.worker.dispatcher:Dispatcher._attempt",
+        "has_answered = isinstance(error, MissingError)",
+        "has_answered = False",
+        "a few look-ups of deleted test data stop every call",
+        (_BREAKER.format("a_missing_object_does_not_open_the_breaker"),),
+        servers=True,
+    ),
+)
