@@ -20,6 +20,7 @@ from ports.work_items import (
     DuePayment,
     IgnoredWebhook,
     Look,
+    LookUpShare,
     PlannedLook,
     UnroutedWebhook,
 )
@@ -104,9 +105,17 @@ class Outbox(Protocol):
     """The outbox: provider calls to make, and their outcomes."""
 
     async def claim(
-        self, provider: str, limit: int, now: datetime, lease_until: datetime
+        self,
+        provider: str,
+        limit: int,
+        now: datetime,
+        lease_until: datetime,
+        look_ups: LookUpShare | None = None,
     ) -> list[ClaimedCall]:
-        """Claims due calls until ``lease_until``; no other worker gets the same ones."""
+        """Claims due calls until ``lease_until``; no other worker gets the same ones.
+
+        ``look_ups`` is how many of them may be looked up; None: any number.
+        """
         ...
 
     async def renew(self, claimed: ClaimedCall, lease_until: datetime) -> bool:

@@ -28,6 +28,15 @@ class ClaimedCall:
         return key_of_generation(self.call.key, self.generation)
 
 
+@dataclass(frozen=True, slots=True)
+class LookUpShare:
+    """How many of the calls that are claimed may be looked up instead of made."""
+
+    most: int
+    #: A key that was first used then, or earlier, may be forgotten: its call is looked up.
+    forgotten_since: datetime
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnroutedWebhook:
     """A webhook without a payment ID, or with another's; ``payment_id`` once its own is known."""

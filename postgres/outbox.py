@@ -1,30 +1,41 @@
 """The outbox: due provider calls are claimed, and their outcomes recorded."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from psycopg import AsyncConnection
 
-from ports.work_items import ClaimedCall
+from ports.work_items import ClaimedCall, LookUpShare
 from postgres.documents import decode_call
 
 Connection = AsyncConnection[tuple[Any, ...]]
+#: Before any key was used.
+_NEVER: Final = datetime.min.replace(tzinfo=UTC)
 
 #: A claimed row is due again when its lease is over: the worker may have died. A row that was never
 #: claimed is due at any time: the clock of the host that wrote it may be ahead. Each of the two has
-#: its own index, so that calls in back-off cost a claim nothing.
+#: its own index, so that calls in back-off cost a claim nothing. Those that would be looked up are
+#: claimed apart, up to their share, so that many of them hold no call up.
 CLAIM: Final = """
     with again as (
         select call_key, next_attempt_at from provider_calls
         where state = 'due' and attempts > 0 and provider = %(provider)s
             and next_attempt_at <= %(now)s
+            and coalesce(key_first_used_at, 'infinity') > %(forgotten_since)s
         order by next_attempt_at limit %(limit)s for update skip locked),
+    looked_up as (
+        select call_key, next_attempt_at from provider_calls
+        where state = 'due' and attempts > 0 and provider = %(provider)s
+            and next_attempt_at <= %(now)s
+            and coalesce(key_first_used_at, 'infinity') <= %(forgotten_since)s
+        order by next_attempt_at limit %(look_ups)s for update skip locked),
     never_claimed as (
         select call_key, next_attempt_at from provider_calls
         where state = 'due' and attempts = 0 and provider = %(provider)s
         order by next_attempt_at limit %(limit)s for update skip locked),
     due as (
-        select call_key from (select * from again union all select * from never_claimed) as either
+        select call_key from (select * from again union all select * from looked_up
+            union all select * from never_claimed) as either
         order by next_attempt_at limit %(limit)s)
     update provider_calls c set attempts = attempts + 1, next_attempt_at = %(lease_until)s,
         key_first_used_at = coalesce(key_first_used_at, %(now)s)
@@ -61,11 +72,25 @@ RETRY_WITH_NEW_KEY: Final = """
 
 
 async def claim(
-    connection: Connection, provider: str, limit: int, now: datetime, lease_until: datetime
+    connection: Connection,
+    provider: str,
+    limit: int,
+    now: datetime,
+    lease_until: datetime,
+    look_ups: LookUpShare | None = None,
 ) -> list[ClaimedCall]:
     """Claims a provider's due calls until ``lease_until``, those that wait longest first."""
+    share = look_ups or LookUpShare(0, _NEVER)
     cursor = await connection.execute(
-        CLAIM, {"now": now, "provider": provider, "limit": limit, "lease_until": lease_until}
+        CLAIM,
+        {
+            "now": now,
+            "provider": provider,
+            "limit": limit,
+            "lease_until": lease_until,
+            "look_ups": share.most,
+            "forgotten_since": share.forgotten_since,
+        },
     )
     return [
         ClaimedCall(

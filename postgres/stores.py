@@ -19,6 +19,7 @@ from ports.work_items import (
     DuePayment,
     IgnoredWebhook,
     Look,
+    LookUpShare,
     PlannedLook,
     UnroutedWebhook,
 )
@@ -148,11 +149,16 @@ class PostgresOutbox:
         self._pool = pool
 
     async def claim(
-        self, provider: str, limit: int, now: datetime, lease_until: datetime
+        self,
+        provider: str,
+        limit: int,
+        now: datetime,
+        lease_until: datetime,
+        look_ups: LookUpShare | None = None,
     ) -> list[ClaimedCall]:
         """See ``Outbox.claim``."""
         async with for_one_statement(self._pool) as connection:
-            return await outbox.claim(connection, provider, limit, now, lease_until)
+            return await outbox.claim(connection, provider, limit, now, lease_until, look_ups)
 
     async def renew(self, claimed: ClaimedCall, lease_until: datetime) -> bool:
         """See ``Outbox.renew``."""

@@ -278,7 +278,10 @@ class WorkerSettings(SweepSettings, Group):
     """The worker: dispatcher, router, reconciler and retention."""
 
     call_concurrency: int = Field(
-        16, ge=1, le=256, description="Most concurrent calls to each provider."
+        16,
+        ge=1,
+        le=256,
+        description="Most concurrent calls to each provider. Of these, at most half are looked up.",
     )
     call_poll_s: Seconds = Field(
         0.05, description="How often an idle dispatcher looks for due calls."

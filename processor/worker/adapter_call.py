@@ -1,7 +1,7 @@
 """Calls a provider's adapter with a deadline, and contains its errors and hangs."""
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any, Final
 
 from ports.provider import CallOutcome, Unknown
@@ -17,7 +17,7 @@ async def call_adapter(
     call_key: str,
     request: Coroutine[Any, Any, CallOutcome],
     deadline_s: float,
-    stuck: set[asyncio.Task[Any]],
+    on_stuck: Callable[[asyncio.Task[Any]], None],
 ) -> tuple[CallOutcome, bool]:
     """Runs one request and returns its outcome, and whether the adapter itself failed.
 
@@ -27,7 +27,7 @@ async def call_adapter(
         call_key: names the task.
         request: the adapter's coroutine.
         deadline_s: seconds after which the request is cancelled.
-        stuck: receives the task of a request that was cancelled, until that task ends.
+        on_stuck: receives the task of a request that was cancelled, which may take a while to end.
     """
     task = asyncio.create_task(request, name=f"call-{call_key}")
     try:
@@ -35,8 +35,7 @@ async def call_adapter(
     finally:
         if not task.done():
             task.cancel()
-            stuck.add(task)
-            task.add_done_callback(stuck.discard)
+            on_stuck(task)
             task.add_done_callback(_retrieve_exception)
     if not task.done():
         await asyncio.wait({task}, timeout=CANCEL_TIMEOUT_S)

@@ -8,7 +8,9 @@ first. A call whose outcome is unknown never becomes a failure by the passage of
 import asyncio
 import random
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, Final
 
 from structlog.contextvars import bound_contextvars
@@ -18,9 +20,9 @@ from ports.producer_record import ProducerRecord
 from ports.provider import (
     Acknowledged,
     CallOutcome,
+    MissingError,
     NotNow,
     NotSent,
-    MissingError,
     ProviderClient,
     ProviderUnavailableError,
     RateLimitedError,
@@ -30,11 +32,12 @@ from ports.provider import (
 from ports.rate_budget import RateBudget
 from ports.stores import Outbox, RecordSender
 from ports.texts import storable
-from ports.work_items import ClaimedCall
+from ports.work_items import ClaimedCall, LookUpShare
 from processor.worker.adapter_call import call_adapter
 from processor.worker.breaker import CircuitBreaker
 from processor.worker.lease import Lease
 from processor.worker.metrics import WorkerMetrics
+from processor.worker.slots import Slots
 from runtime.logs import get_logger
 from schemas.identity import result_event_id
 from schemas.results import ProviderResult, Refusal
@@ -49,12 +52,12 @@ LOOP: Final = "dispatcher"
 SHUTDOWN_TIMEOUT_S: Final = 5.0
 #: Calls that were put off for the rate limit's sake are due within so many seconds of each other.
 SPREAD_S: Final = 0.5
-_NEVER_HAPPENED: Final = NotNow("looked up: it has not happened")
-
-
 #: Seconds after which a call that there was no room to look up is due again.
 LOOK_UP_LATER_S: Final = 1.0
 _NO_ROOM: Final = "it can't be looked up while as many others are"
+_NEVER_HAPPENED: Final = NotNow("looked up: it has not happened")
+
+
 class Dispatcher:
     """The loop over due calls, with at most ``call_concurrency`` per provider in flight.
 
@@ -95,11 +98,11 @@ class Dispatcher:
             name: CircuitBreaker(settings.breaker_failures, open_for, clock) for name in clients
         }
         #: By provider, so that a slow provider takes no slots from another.
-        self._slots: dict[str, set[asyncio.Task[Any]]] = {name: set() for name in clients}
+        self._slots = {name: Slots(settings.call_concurrency) for name in clients}
 
     def in_flight(self) -> list[asyncio.Task[Any]]:
         """Returns the tasks of the calls in flight, of all providers."""
-        return [task for slots in self._slots.values() for task in slots]
+        return [task for slots in self._slots.values() for task in slots.tasks]
 
     async def run(self) -> None:
         """Runs until cancelled. An error of one call is noted in its row and ends no other call."""
@@ -121,21 +124,25 @@ class Dispatcher:
             await asyncio.wait(in_flight, timeout=SHUTDOWN_TIMEOUT_S)
 
     async def claim_and_start(self) -> int:
-        """Claims and starts as many due calls as there are free slots. Returns how many."""
+        """Claims and starts as many due calls as there are free slots. Returns how many.
+
+        Of these, no more than their share are calls that are looked up.
+        """
         started = 0
         for name, breaker in self._breakers.items():
             self._metrics.breaker_open.labels(name).set(breaker.is_open)
             slots = self._slots[name]
-            free = breaker.admits(self._settings.call_concurrency - len(slots))
+            free = breaker.admits(slots.free)
             if free <= 0 or (name in self._budgets and self._budgets[name].blocked_s > 0):
                 continue
             since, now = asyncio.get_running_loop().time(), self._clock()
-            claimed = await self._store.claim(name, free, now, now + self._lease)
+            share = LookUpShare(slots.free_for_look_ups, now - self._key_lifetime)
+            claimed = await self._store.claim(name, free, now, now + self._lease, share)
             for item in claimed:
                 breaker.call_started()
-                task = asyncio.create_task(self._run_call(item, since))
-                slots.add(task)
-                task.add_done_callback(slots.discard)
+                slots.take(asyncio.create_task(self._run_call(item, since)), item.call.key)
+                if item.key_first_used_at <= share.forgotten_since:
+                    slots.look_up(item.call.key)
             started += len(claimed)
         return started
 
@@ -197,7 +204,7 @@ class Dispatcher:
             claimed.call.key,
             self._attempt(claimed),
             self._settings.call_deadline_s,
-            self._slots[claimed.call.provider],
+            lambda task: self._slots[claimed.call.provider].take(task, claimed.call.key),
         )
         if has_failed:
             self._metrics.loop_errors.labels(LOOP).inc()
@@ -206,6 +213,7 @@ class Dispatcher:
     async def _attempt(self, claimed: ClaimedCall) -> CallOutcome:
         """Calls the provider, or looks the outcome up where calling again cannot reveal it."""
         client = self._clients[claimed.call.provider]
+        may_look_up = partial(self._slots[claimed.call.provider].look_up, claimed.call.key)
         last_tried_at = claimed.key_first_used_at + self._key_lifetime
         if self._clock() < last_tried_at:
             sent = claimed.sent or client.prepare(claimed.call)
@@ -216,6 +224,10 @@ class Dispatcher:
             outcome = await client.call(claimed.call, claimed.key, sent)
             if not (isinstance(outcome, Unknown) and outcome.repeats):
                 return outcome
+            if not may_look_up():
+                return replace(outcome, reason=f"{outcome.reason}; {_NO_ROOM}", is_available=True)
+        elif not may_look_up():
+            return NotSent(_NO_ROOM, LOOK_UP_LATER_S)
         try:
             found = await client.look_up(claimed.call, claimed.created_at, last_tried_at)
         except RateLimitedError as error:

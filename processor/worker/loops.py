@@ -16,7 +16,7 @@ from typing import Any, Final
 from ports.errors import LoopFailedError
 from ports.failures import RETRYABLE
 from ports.stores import Outbox
-from ports.work_items import ClaimedCall
+from ports.work_items import ClaimedCall, LookUpShare
 from processor.worker.metrics import WorkerMetrics
 from runtime.heartbeat import Heartbeat, unmonitored_heartbeat
 from runtime.logs import get_logger
@@ -54,10 +54,15 @@ class HeartbeatOutbox:
         self._heartbeat = heartbeat
 
     async def claim(
-        self, provider: str, limit: int, now: datetime, lease_until: datetime
+        self,
+        provider: str,
+        limit: int,
+        now: datetime,
+        lease_until: datetime,
+        look_ups: LookUpShare | None = None,
     ) -> list[ClaimedCall]:
         """See ``Outbox.claim``."""
-        claimed = await self._inner.claim(provider, limit, now, lease_until)
+        claimed = await self._inner.claim(provider, limit, now, lease_until, look_ups)
         self._heartbeat.beat()
         return claimed
 

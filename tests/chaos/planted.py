@@ -17,7 +17,7 @@ import pytest
 from cli.main import run as cli_run
 from messaging.transactional_publisher import ProducerFactory, fenced_producer
 from ports.records import DecodedInput, RecordOffset
-from ports.work_items import ClaimedCall
+from ports.work_items import ClaimedCall, LookUpShare
 from postgres.batch import statements
 from postgres.stores import PostgresOutbox
 from processor.stream import app as worker
@@ -43,10 +43,15 @@ class NewKeyForEachTry(PostgresOutbox):
     """Each try of a call has another idempotency key."""
 
     async def claim(
-        self, provider: str, limit: int, now: datetime, lease_until: datetime
+        self,
+        provider: str,
+        limit: int,
+        now: datetime,
+        lease_until: datetime,
+        look_ups: LookUpShare | None = None,
     ) -> list[ClaimedCall]:
         """Due calls, each with a new key."""
-        claimed = await super().claim(provider, limit, now, lease_until)
+        claimed = await super().claim(provider, limit, now, lease_until, look_ups)
         return [replace(each, generation=each.attempts) for each in claimed]
 
 

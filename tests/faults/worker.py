@@ -11,7 +11,7 @@ from ports.producer_record import ProducerRecord
 from ports.provider import CallOutcome, FetchedEvent, PartPage, ProviderClient, Refused
 from ports.rate_budget import RateBudget, RequestClass
 from ports.stores import Outbox
-from ports.work_items import ClaimedCall
+from ports.work_items import ClaimedCall, LookUpShare
 from postgres.stores import Pool, PostgresOutbox
 from processor.worker.bootstrap import WorkerParts, run_worker
 from providers.registry import clients
@@ -81,10 +81,15 @@ class TrappedOutbox:
         self._trap = trap
 
     async def claim(
-        self, provider: str, limit: int, now: datetime, lease_until: datetime
+        self,
+        provider: str,
+        limit: int,
+        now: datetime,
+        lease_until: datetime,
+        look_ups: LookUpShare | None = None,
     ) -> list[ClaimedCall]:
         """See ``Outbox.claim``."""
-        claimed = await self._inner.claim(provider, limit, now, lease_until)
+        claimed = await self._inner.claim(provider, limit, now, lease_until, look_ups)
         if claimed:
             self._trap.reach(Failpoint.AFTER_CLAIM)
         return claimed

@@ -15,22 +15,24 @@ _LEADERSHIP: Final = "tests/processor/worker/sweeps/test_leadership.py::test_{}"
 _RECONCILER_LOOP: Final = "tests/processor/worker/sweeps/test_reconciler_loop.py::test_{}"
 _RETENTION: Final = "tests/processor/worker/test_retention.py::test_{}"
 _ROUTER: Final = "tests/processor/worker/routing/test_router.py::test_{}"
+_SHARE: Final = "tests/processor/worker/test_look_up_share.py::test_{}"
+_SLOTS: Final = "tests/processor/worker/test_slots.py::test_{}"
 _ROUTER_OFFSETS: Final = "tests/processor/worker/routing/test_router_offsets.py::test_{}"
 
 BUGS: Final = (
     Bug(
         "worker",
-        "processor.worker.dispatcher:Dispatcher.claim_and_start",
-        "self._settings.call_concurrency - len(slots)",
-        "self._settings.call_concurrency",
+        "processor.worker.slots:Slots.free",
+        "self._size - len(self._keys)",
+        "self._size",
         "more than PAYMENTS_CALL_CONCURRENCY calls run at a time",
         (_CALL_CLAIMS.format("no_more_calls_are_in_flight_than_allowed"),),
         servers=True,
     ),
     Bug(
         "worker",
-        "processor.worker.dispatcher:Dispatcher.claim_and_start",
-        "task.add_done_callback(slots.discard)",
+        "processor.worker.slots:Slots.take",
+        "task.add_done_callback(self._release)",
         "task.done()",
         "once the limit of concurrent calls was reached, no call is made any more",
         (_CALL_CLAIMS.format("no_more_calls_are_in_flight_than_allowed"),),
@@ -294,5 +296,56 @@ BUGS: Final = (
         "",
         "one error an hour makes each wait as long as in a long outage",
         (_LOOPS.format("waits_grow_up_to_a_limit_and_start_over_after_a_recovery"),),
+    ),
+    Bug(
+        "worker",
+        "processor.worker.dispatcher:Dispatcher.claim_and_start",
+        "LookUpShare(slots.free_for_look_ups, now - self._key_lifetime)",
+        "None",
+        "sixteen slow look-ups hold up every call",
+        (_SHARE.format("look_ups_that_hang_hold_up_no_call"),),
+        servers=True,
+    ),
+    Bug(
+        "worker",
+        "processor.worker.slots:Slots.free_for_look_ups",
+        "self._look_ups_max - taken",
+        "self._look_ups_max",
+        "slow look-ups take one slot after another",
+        (_SLOTS.format("look_ups_take_at_most_half_of_the_places"),),
+    ),
+    Bug(
+        "worker",
+        "processor.worker.slots:Slots.look_up",
+        "and not self.free_for_look_ups",
+        "and False",
+        "calls that turn into look-ups take every slot",
+        (_SLOTS.format("look_ups_take_at_most_half_of_the_places"),),
+    ),
+    Bug(
+        "worker",
+        "processor.worker.slots:Slots._release",
+        "if call_key not in self._keys.values():",
+        "if True:",
+        "look-ups that can't be cancelled take every slot",
+        (_SLOTS.format("a_look_up_that_does_not_end_keeps_its_room"),),
+    ),
+    Bug(
+        "worker",
+        "processor.worker.dispatcher:Dispatcher._attempt",
+        'return replace(outcome, reason=f"{outcome.reason}; {_NO_ROOM}", is_available=True)',
+        "pass",
+        "responses that are repeated take every slot for their look-ups",
+        (_SHARE.format("a_call_whose_response_is_repeated_waits_for_room_to_be_looked_up"),),
+        servers=True,
+    ),
+    Bug(
+        "sql",
+        "postgres.outbox:CLAIM",
+        "and coalesce(key_first_used_at, 'infinity') > %(forgotten_since)s",
+        "",
+        "a claim takes the look-ups for which there is no room, and no call",
+        (_SHARE.format("a_claim_takes_its_share_of_look_ups_and_calls_beside_them"),),
+        servers=True,
     ),
 )

@@ -28,7 +28,7 @@ from decisions.fold import fold
 from domain.status import Outcome
 from ports.batch import InboxRow, WriteSet
 from ports.records import ConsumedRecord, DeadLetter, DecodedInput, RecordOffset
-from ports.work_items import IgnoredWebhook, Look, UnroutedWebhook
+from ports.work_items import IgnoredWebhook, Look, LookUpShare, UnroutedWebhook
 from postgres import history, looks, outbox, partitions, rate_budgets, reads, routing, timeline
 from postgres.batch import statements, unpublished
 from postgres.batch import transaction as batch
@@ -268,9 +268,9 @@ async def _rate_budgets(connection: Any) -> None:
 async def _calls(store: Store) -> None:
     """Calls that are due, among many that wait for their next attempt."""
     connection, now = store.connection, store.now
-    until = now + timedelta(seconds=30)
+    until, later = now + timedelta(seconds=30), now + timedelta(days=1)
     assert await outbox.claim(connection, "stripe", SAMPLE, now, until) == []
-    later = now + timedelta(days=1)
+    await outbox.claim(connection, "stripe", 1, later, until, LookUpShare(0, later))
     claimed = await outbox.claim(connection, "stripe", SAMPLE, later, until)
     assert len(claimed) == SAMPLE
     assert await outbox.renew(connection, claimed[0], until)

@@ -9,7 +9,7 @@ import pytest
 
 from ports.errors import PublishError, StoreUnavailableError
 from ports.provider import Acknowledged, Refused
-from ports.work_items import ClaimedCall
+from ports.work_items import ClaimedCall, LookUpShare
 from postgres import outbox as store
 from postgres.stores import Pool, PostgresOutbox
 from processor.worker import dispatcher
@@ -258,10 +258,15 @@ class SlowClaims(PostgresOutbox):
     """The response to a claim arrives after its lease has ended."""
 
     async def claim(
-        self, provider: str, limit: int, now: datetime, until: datetime
+        self,
+        provider: str,
+        limit: int,
+        now: datetime,
+        lease_until: datetime,
+        look_ups: LookUpShare | None = None,
     ) -> list[ClaimedCall]:
         """See ``Outbox.claim``."""
-        claimed = await super().claim(provider, limit, now, until)
+        claimed = await super().claim(provider, limit, now, lease_until, look_ups)
         await asyncio.sleep(2 * SHORT_LEASE_S)
         return claimed
 

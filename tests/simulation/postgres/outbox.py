@@ -1,7 +1,7 @@
 """The outbox and the stores of router and reconciler, in memory."""
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from domain.payment import Payment
@@ -13,6 +13,7 @@ from ports.work_items import (
     DuePayment,
     IgnoredWebhook,
     Look,
+    LookUpShare,
     PlannedLook,
     UnroutedWebhook,
 )
@@ -24,6 +25,8 @@ from tests.simulation.postgres.database import CallRow, Database
 
 #: From this age on a key may have expired at the provider.
 KEY_LIFE: Final = timedelta(hours=20)
+#: Before any key was used.
+EVER: Final = datetime.min.replace(tzinfo=UTC)
 
 
 class MemoryOutbox:
@@ -33,9 +36,15 @@ class MemoryOutbox:
         self._connection = connection
 
     async def claim(
-        self, provider: str, limit: int, now: datetime, lease_until: datetime
+        self,
+        provider: str,
+        limit: int,
+        now: datetime,
+        lease_until: datetime,
+        look_ups: LookUpShare | None = None,
     ) -> list[ClaimedCall]:
         """See ``Outbox.claim``."""
+        share = look_ups or LookUpShare(0, EVER)
         async with self._connection.statement("claim") as database:
             due = [
                 row
@@ -45,7 +54,9 @@ class MemoryOutbox:
                 and row.provider == provider
             ]
             due.sort(key=lambda row: row.next_attempt_at)
-            return [self._claimed(row, now, lease_until) for row in due[:limit]]
+            old = [row for row in due if (row.key_first_used_at or now) <= share.forgotten_since]
+            wanted = [row for row in due if row not in old[share.most :]]
+            return [self._claimed(row, now, lease_until) for row in wanted[:limit]]
 
     def _claimed(self, row: CallRow, now: datetime, lease_until: datetime) -> ClaimedCall:
         row.attempts += 1
