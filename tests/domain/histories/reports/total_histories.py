@@ -162,14 +162,25 @@ TOTAL_HISTORIES: Final = (
     History(
         "somebody gives back while our own refund is on its way",
         create(),
-        (_PAID, refund("re_1", 400), _total(300, 10)),
-        _paid(300, re_1=RefundMeaning(RefundStatus.REQUESTED), total=_GIVEN),
+        (_PAID, refund("re_1", 400), _total(500, 10)),
+        _paid(500, re_1=RefundMeaning(RefundStatus.REQUESTED), total=_GIVEN),
     ),
     History(
         "somebody captures a part, and a total has the rest in it",
         create(capture_method="manual"),
         (
             Reported(payment_fact(ProviderStatus.SUCCEEDED, 9, captured=700)),
+            _total(300, 9),
+            _total(500, 20),
+        ),
+        _paid(200, captured=700, total=_GIVEN),
+    ),
+    History(
+        "somebody captures a part, a report names the rest, and totals have it in them",
+        create(capture_method="manual"),
+        (
+            Reported(payment_fact(ProviderStatus.SUCCEEDED, 9, captured=700)),
+            Reported(_named("let_go", 300, 9, may_be_release=True)),
             _total(300, 9),
             _total(500, 20),
         ),
