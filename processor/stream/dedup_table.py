@@ -79,11 +79,14 @@ class DedupTable:
 
         ``known`` has the positions of events that Postgres knew before, and the table must agree:
         if it had evicted the event, this record is a duplicate, and the first one may be
-        redelivered.
+        redelivered. Of another partition's event, which came to the wrong payment, it says nothing:
+        an entry has no partition, and its offset is another record's here. Postgres knows it.
         """
         partitions = self._load(batch)
         for received in batch:
             position = known.get(received.event_id, received.record.position)
+            if position.partition != _partition(received):
+                continue
             entry = partitions[_partition(received)][received.payment_id]
             where = (_TOPIC_INDEX[position.topic], position.offset)
             entry.event_ids.setdefault(short_id(received.event_id), where)

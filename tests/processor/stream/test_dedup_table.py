@@ -57,6 +57,16 @@ async def test_an_added_event_has_its_position(dedup: Dedup) -> None:
     assert dedup.position_of(other) is None
 
 
+async def test_an_event_of_another_partition_is_left_to_postgres(dedup: Dedup) -> None:
+    """A record here that has the offset of the one there would count as that one, come again."""
+    here, there = Log(partition=0), Log(partition=1)
+    used = there.webhook(TWO, "succeeded", "evt_1")
+    wrong = here.webhook(ONE, "succeeded", "evt_1")
+    assert wrong.position.offset == used.position.offset
+    await dedup.add(wrong, known={"evt_1": used.position})
+    assert dedup.position_of(wrong) is None
+
+
 async def test_the_first_position_is_kept(dedup: Dedup) -> None:
     """A second record of the event does not change it."""
     log = Log()
