@@ -10,7 +10,7 @@ from domain.decide import decide
 from domain.facts import join
 from domain.inputs import Input
 from domain.payment import Payment
-from domain.status import Outcome
+from domain.status import Outcome, RefundStatus
 from domain.view import refundable
 
 #: What is known already, or is known better, or confirms what is known.
@@ -30,7 +30,15 @@ def is_news(payment: Payment, input_: Input) -> bool:
     # a failure counts, also where nothing shows it yet
     if join.failures(after.facts) != join.failures(payment.facts):
         return True
+    # so does a refund: whether it is a release may be open until the payment's end is known
+    if _refunds(after) != _refunds(payment):
+        return True
     # a refund that is under way reserves its amount before a version shows it
     if refundable(after) != refundable(payment):
         return True
     return decision.outcome not in _NO_NEWS
+
+
+def _refunds(payment: Payment) -> set[tuple[str, RefundStatus]]:
+    """The provider's refunds that are known, each with its status."""
+    return {(refund.ref, refund.facts[-1].status) for refund in payment.provider_refunds}

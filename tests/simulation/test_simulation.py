@@ -18,6 +18,8 @@ REGRESSIONS = {
     1774: "an unread rendering of a dispute's event waited under the ID of the readable one",
     2146: "a duplicate was read again and refused, and had two outcomes",
     60231: "a fraud warning without any event, which only a list of them has",
+    969: "a listed refund was no news while it might be a release, and was not listed again",
+    2949: "a duplicate had the offset of the first record in another partition, and no outcome",
     9947: "a fact stayed parked while a former owner created its payment",
 }
 

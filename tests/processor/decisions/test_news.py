@@ -90,3 +90,17 @@ def test_a_failure_that_is_not_known_is_news_although_nothing_shows_it_yet() -> 
     assert decide(before, received(unknown), before.id).outcome is Outcome.STALE
     assert is_news(before, received(unknown))
     assert not is_news(before, received(known))
+
+
+def test_a_refund_that_is_not_known_is_news_although_nothing_shows_it_yet() -> None:
+    """Until the payment's end is known it may be a release. Nothing asks for it again soon."""
+    replayed = replay_until("processing")
+    found = refund_fact("re_9", RefundStatus.SUCCEEDED, 90, 100, may_be_release=True)
+    before = replayed.existing
+    after = decide(before, received(found), before.id).payment
+    assert after is not None
+    assert snapshot(after) == snapshot(before)
+    assert is_news(before, received(found))
+    assert not is_news(after, received(replace(found, event_id="re_9.digest")))
+    failed_since = replace(found, event_id="re_9.failed", status=RefundStatus.FAILED)
+    assert is_news(after, received(failed_since))

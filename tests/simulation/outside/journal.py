@@ -102,7 +102,7 @@ def lost_parts_of(seed: int) -> random.Random | None:
 
 
 #: One seed out of this many has objects with another payment's ID: those with this remainder. No
-#: seed that once found a bug has it.
+#: seed that had found a bug by then has it.
 MISNAMED_IN: Final = 9
 MISNAMED_REMAINDER: Final = 6
 MISNAMED_SHARE: Final = 0.3

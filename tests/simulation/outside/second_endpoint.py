@@ -12,8 +12,8 @@ from typing import Any, Final
 from tests.simulation.faults import Chance
 from tests.simulation.outside.provider import Happened
 
-#: One seed out of this many has a second endpoint: those with this remainder. No seed that once
-#: found a bug has it.
+#: One seed out of this many has a second endpoint: those with this remainder. No seed that had
+#: found a bug by then has it.
 SECOND_IN: Final = 9
 REMAINDER: Final = 7
 SHARE: Final = 0.4
