@@ -41,6 +41,14 @@ BUGS: Final = (
     Bug(
         "stream",
         "processor.stream.dedup_table:DedupTable.add",
+        "if position.partition != _partition(received):",
+        "if False:",
+        "a record with another partition's offset counts as read again, and has no outcome",
+        (_DEDUP.format("an_event_of_another_partition_is_left_to_postgres"),),
+    ),
+    Bug(
+        "stream",
+        "processor.stream.dedup_table:DedupTable.add",
         "self._clock().timestamp()",
         "self._clock().timestamp() * 1000",
         "entries never become old: the table grows for ever",

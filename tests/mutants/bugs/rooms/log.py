@@ -248,14 +248,6 @@ BUGS: Final = (
     Bug(
         "stream",
         "processor.stream.dedup_table:DedupTable.add",
-        "if position.partition != _partition(received):",
-        "if False:",
-        "a record with another partition's offset counts as read again, and has no outcome",
-        (_DEDUP_TABLE.format("an_event_of_another_partition_is_left_to_postgres"),),
-    ),
-    Bug(
-        "stream",
-        "processor.stream.dedup_table:DedupTable.add",
         "entry.event_ids.setdefault(short_id(received.event_id), where)",
         "entry.event_ids[short_id(received.event_id)] = where",
         "a redelivered first record counts as a duplicate of its copy",
