@@ -9,6 +9,7 @@ import psycopg
 import typer
 from aiokafka.errors import KafkaError
 
+from cli.accounts import add_account, list_accounts, rotate_secrets
 from cli.checks import audit
 from cli.dead_letters import dead_letters
 from cli.programs import PROGRAMS, SERVERS, Programs
@@ -33,13 +34,21 @@ COMMANDS: Final[Commands] = {
     "rebuild": rebuild,
     "replay": replay,
     "dead-letters": dead_letters,
+    "accounts list": list_accounts,
+    "accounts add": add_account,
+    "accounts rotate": rotate_secrets,
+}
+#: What is said of the commands whose names have the same first word.
+GROUPS: Final[Mapping[str, str]] = {
+    "accounts": "Shows the provider accounts, and changes the file of further ones.",
 }
 ABOUT: Final = """
 Runs and operates the payment orchestration service.
 
 Set up Kafka and Postgres with `topics` and `migrate`, then run `ingress`, `stream` and `worker`.
 Check the running system with `audit`. Release quarantined payments with `replay`, and send
-undecodable records again with `dead-letters`. Each command has its own `--help`.
+undecodable records again with `dead-letters`. Show and change the accounts at providers with
+`accounts`. Each command has its own `--help`.
 
 Settings are environment variables named PAYMENTS_*; see docs/configuration.md.
 Results go to standard output, logs and errors to standard error.
@@ -64,7 +73,7 @@ def main(
     Args:
         arguments: the command line; None: that of the process.
         programs: the programs, by name.
-        commands: the operators' commands, by name.
+        commands: the operators' commands, by name; one with two words is of the first one's group.
 
     Returns:
         The exit code.
@@ -78,10 +87,18 @@ def main(
     )
     setup = {name: call for name, call in programs.items() if name not in SERVERS}
     servers = {name: call for name, call in programs.items() if name in SERVERS}
+    groups: dict[str, typer.Typer] = {}
     panels = (("Set-up", setup), ("Programs", servers), ("Operators' commands", commands))
     for panel, table in panels:
         for name, function in table.items():
-            app.command(name, rich_help_panel=panel)(_guarded(name, function))
+            first, _, second = name.partition(" ")
+            if not second:
+                app.command(name, rich_help_panel=panel)(_guarded(name, function))
+                continue
+            if first not in groups:
+                groups[first] = typer.Typer(help=GROUPS[first], no_args_is_help=True)
+                app.add_typer(groups[first], name=first, rich_help_panel=panel)
+            groups[first].command(second)(_guarded(name, function))
     try:
         app(args=None if arguments is None else list(arguments), prog_name="payments")
     except SystemExit as end:

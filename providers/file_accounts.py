@@ -3,6 +3,7 @@
 Each program makes the adapters that it needs, so it reads no other secret than theirs.
 """
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -25,6 +26,7 @@ from schemas.accounts.provider_accounts import (
 )
 from schemas.accounts.secret_references import SecretError, path_of, secret_of
 from schemas.settings import (
+    ACCOUNT_ID,
     AccountsSettings,
     SettingsError,
     StripeAccountSettings,
@@ -135,13 +137,18 @@ def file_accounts() -> FileAccounts:
         file = read_accounts(path)
     except AccountFileError as error:
         raise SettingsError(f"PAYMENTS_ACCOUNTS_FILE: {error}") from None
+    check_accounts(file)
+    references = (r for a in file.accounts.values() for r in (*a.webhook_secrets, a.read_api_key))
+    secrets = [path_of(reference) for reference in references if reference is not None]
+    return FileAccounts(file, (path, *(each for each in secrets if each is not None)))
+
+
+def check_accounts(file: AccountFile) -> None:
+    """Raises SettingsError for accounts that can't be beside the environment's."""
     own = load(StripeAccountSettings)
     mode = "live" if own.stripe_livemode else "test"
     for name, each in file.accounts.items():
         _check(name, each, file, own.stripe_account, mode)
-    references = (r for a in file.accounts.values() for r in (*a.webhook_secrets, a.read_api_key))
-    secrets = [path_of(reference) for reference in references if reference is not None]
-    return FileAccounts(file, (path, *(each for each in secrets if each is not None)))
 
 
 def _check(name: str, a: ProviderAccount, file: AccountFile, own: str, mode: str) -> None:
@@ -150,6 +157,8 @@ def _check(name: str, a: ProviderAccount, file: AccountFile, own: str, mode: str
         raise SettingsError(f"accounts.{name}: the environment has an account of this name")
     if a.provider != STRIPE:
         raise SettingsError(f"accounts.{name}.provider: only {STRIPE} can be in the file")
+    if not re.fullmatch(ACCOUNT_ID, a.account):
+        raise SettingsError(f"accounts.{name}.account: write the account's ID, acct_...")
     if (a.account, a.mode) == (own, mode):
         raise SettingsError(f"accounts.{name}: the environment has this account: remove it here")
     if a.platform is None or a.platform in file.accounts:

@@ -4,7 +4,7 @@ An account has a name. Those of the environment's settings have their providers'
 of ``PAYMENTS_ACCOUNTS_FILE`` adds others.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Final
 
@@ -23,14 +23,15 @@ from providers.examplepay.client import ExamplePayApi
 from providers.examplepay.client_secrets import ExamplePayClientSecrets
 from providers.examplepay.money import ExamplePayMoney
 from providers.examplepay.webhooks import ExamplePayTranslator, ExamplePayWebhooks
-from providers.file_accounts import STRIPE, FileAccounts, file_accounts
+from providers.file_accounts import STRIPE, FileAccounts, check_accounts, file_accounts
+from providers.own_accounts import own_accounts
 from providers.reloading import Made, Reloading
 from providers.stripe.access.api_keys import is_live_key
 from providers.stripe.client import StripeApi
 from providers.stripe.client_secrets import StripeClientSecrets
 from providers.stripe.currencies import StripeMoney
 from providers.stripe.webhooks import StripeTranslator, StripeWebhooks
-from schemas.accounts.provider_accounts import TenantAccounts
+from schemas.accounts.provider_accounts import AccountFile, ProviderAccount, TenantAccounts
 from schemas.rate_settings import RateSettings
 from schemas.settings import (
     ExamplePaySettings,
@@ -43,6 +44,8 @@ from schemas.settings import (
     load,
 )
 
+#: The provider of an account that is added to the file.
+FILE_PROVIDER: Final = STRIPE
 #: Requests that Stripe takes from an account in one second, where it was not raised.
 STRIPE_LIVE_PER_S: Final = 100.0
 STRIPE_TEST_PER_S: Final = 25.0
@@ -85,6 +88,14 @@ def money_rules() -> Mapping[str, MoneyRules]:
     return Reloading(make)
 
 
+def all_accounts() -> tuple[Mapping[str, ProviderAccount], AccountFile]:
+    """Returns the environment's accounts as the file would have them, and the file.
+
+    Neither needs a secret, nor is one read. Raises SettingsError.
+    """
+    return own_accounts(), file_accounts().file
+
+
 def environment_accounts() -> tuple[str, ...]:
     """Returns the names of the accounts in the environment's settings. Raises SettingsError."""
     return tuple(_own_readers(file_accounts()))
@@ -98,13 +109,23 @@ def tenant_accounts() -> Mapping[str, TenantAccounts]:
 
     def make() -> Made[TenantAccounts]:
         further = file_accounts()
-        known = {*environment_accounts(), *further.file.accounts}
-        for tenant, each in further.file.tenants.items():
-            if missing := sorted(each.names - known):
-                raise SettingsError(f"tenants.{tenant}: there is no account {', '.join(missing)}")
+        _check_tenants(further.file, environment_accounts())
         return further.file.tenants, further.paths
 
     return Reloading(make)
+
+
+def _check_tenants(file: AccountFile, of_environment: Iterable[str]) -> None:
+    known = {*of_environment, *file.accounts}
+    for tenant, each in file.tenants.items():
+        if missing := sorted(each.names - known):
+            raise SettingsError(f"tenants.{tenant}: there is no account {', '.join(missing)}")
+
+
+def check_file(file: AccountFile) -> None:
+    """Raises SettingsError for what a program would not start with, secrets aside."""
+    check_accounts(file)
+    _check_tenants(file, own_accounts())
 
 
 def translators() -> Mapping[str, Translator]:

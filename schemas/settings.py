@@ -30,6 +30,8 @@ from schemas.settings_types import (
 from schemas.sweep_settings import SweepSettings
 from schemas.topics import BODY_BYTES_MAX
 
+#: The form of an account's ID at Stripe.
+ACCOUNT_ID: Final = "acct_[A-Za-z0-9]{1,64}"
 OWN_PREFIXES: Final = ("PAYMENTS_SANDBOX_", "PAYMENTS_SIMULATOR_", "PAYMENTS_TEST_")
 
 
@@ -70,7 +72,7 @@ class StripeAccountSettings(Group):
     """The Stripe account and its mode. Events of any other account or mode have no effect."""
 
     stripe_account: str = Field(
-        pattern=r"^acct_[A-Za-z0-9]{1,64}$", description="The account's ID, acct_...."
+        pattern=f"^{ACCOUNT_ID}$", description="The account's ID, acct_...."
     )
     stripe_livemode: bool = Field(description="true: real money. false: test data.")
 

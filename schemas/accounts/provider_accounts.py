@@ -7,7 +7,7 @@ event lists, limits. Secrets are references only.
 
 import json
 from pathlib import Path
-from typing import Annotated, Final, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import Field, StringConstraints, ValidationError, model_validator
 
@@ -16,7 +16,8 @@ from schemas.model import Model, ShortText
 
 BYTES_MAX: Final = 1_048_576
 Mode = Literal["live", "test"]
-AccountName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,39}$")]
+NAME: Final = "[a-z][a-z0-9-]{0,39}"
+AccountName = Annotated[str, StringConstraints(pattern=f"^{NAME}$")]
 
 
 class AccountFileError(Exception):
@@ -93,18 +94,27 @@ class AccountFile(Model):
 
 def read_accounts(path: Path) -> AccountFile:
     """Returns what the file says. Raises AccountFileError."""
+    return parsed(path, document_of(path))
+
+
+def document_of(path: Path) -> Any:
+    """Returns the JSON in the file, which may be wrong. Raises AccountFileError."""
     try:
         with path.open("rb") as file:
             text = file.read(BYTES_MAX + 1)
         if len(text) > BYTES_MAX:
             raise AccountFileError(f"{path}: it is larger than {BYTES_MAX} bytes")
-        found = json.loads(text)
+        return json.loads(text)
     except OSError as error:
         raise AccountFileError(f"{path}: it can't be read: {type(error).__name__}") from error
     except (ValueError, RecursionError) as error:
         raise AccountFileError(f"{path}: it is no JSON: write an object with accounts") from error
+
+
+def parsed(path: Path, document: Any) -> AccountFile:
+    """Returns what the file's JSON says. Raises AccountFileError; ``path`` is for its text."""
     try:
-        return AccountFile.model_validate(found)
+        return AccountFile.model_validate(document)
     except ValidationError as error:
         problems = error.errors(include_input=False, include_url=False)
         lines = (f"{'.'.join(map(str, p['loc'])) or 'file'}: {p['msg']}" for p in problems)

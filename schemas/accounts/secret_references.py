@@ -21,14 +21,17 @@ class SecretError(Exception):
     """The secret of a reference can't be had. The text repeats nothing of it."""
 
 
-def _checked(reference: str) -> str:
-    # repeats nothing of the text: it may be the secret itself, put here by mistake
+def checked(reference: str) -> str:
+    """Returns the reference, or raises ValueError.
+
+    The error repeats nothing of the text: it may be the secret itself, put here by mistake.
+    """
     if not _VARIABLE.fullmatch(reference) and not _FILE.fullmatch(reference):
         raise ValueError("write where the secret stands: env:NAME or file:/absolute/path")
     return reference
 
 
-SecretReference = Annotated[str, StringConstraints(max_length=512), AfterValidator(_checked)]
+SecretReference = Annotated[str, StringConstraints(max_length=512), AfterValidator(checked)]
 
 
 def path_of(reference: str) -> Path | None:

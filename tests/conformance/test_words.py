@@ -26,6 +26,7 @@ WIRING = {
     ROOT / "processor" / "worker" / "bootstrap.py",
     ROOT / "ingress" / "bootstrap.py",
     ROOT / "cli" / "rebuild.py",
+    ROOT / "cli" / "accounts.py",
 }
 
 every_module = pytest.mark.parametrize(

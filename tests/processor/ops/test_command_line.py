@@ -16,13 +16,15 @@ from schemas.environment import PREFIX
 
 OPERATORS: dict[str, list[str]] = {
     "audit": [], "rebuild": [], "replay": ["--list"], "dead-letters": [],
-    "migrate": [], "topics": [],
+    "migrate": [], "topics": [], "accounts list": [], "accounts rotate": ["a", "--add", "env:A"],
+    "accounts add": ["a", "--account", "acct_1", "--mode", "test"],
 }  # fmt: skip
 _ID = "is no payment ID: pay_ and 30 characters of a-z and 2-7"
 _NUMBER = "should be a valid number"
 _INTEGER = "should be a valid integer"
 _WHEN = "is neither a duration (90s, 30m, 24h, 7d) nor a time with its offset from UTC"
 _POSITION = "is not PARTITION:OFFSET, two numbers"
+_REFERENCE = "write where the secret stands: env:NAME or file:/absolute/path"
 #: What the error says of a wrong value of each option.
 FORMS = {
     "audit --settle": _NUMBER, "audit --since": _WHEN, "audit --from": _ID,
@@ -30,6 +32,12 @@ FORMS = {
     "rebuild --payment": _ID, "rebuild --since": _WHEN, "rebuild --jobs": _INTEGER,
     "replay --payment": _ID, "replay --wait": _NUMBER,
     "dead-letters --show": _POSITION, "dead-letters --position": _POSITION,
+    "accounts add --account": "the ID of an account has the form",
+    "accounts add --mode": "is not one of",
+    "accounts add --api-key": _REFERENCE, "accounts add --read-api-key": _REFERENCE,
+    "accounts add --webhook-secret": _REFERENCE, "accounts add --requests-per-s": _NUMBER,
+    "accounts add --platform": "a name is of a to z", "accounts rotate --add": _REFERENCE,
+    "accounts rotate --remove": _REFERENCE,
 }  # fmt: skip
 
 
@@ -61,7 +69,7 @@ def with_signature_of(command: Callable[..., object]) -> Callable[..., int]:
 def test_every_program_has_help(capsys: pytest.CaptureFixture[str], name: str, option: str) -> None:
     """Help starts nothing and needs no setting."""
     commands = {command: with_signature_of(COMMANDS[command]) for command in COMMANDS}
-    assert main([name, option], dict.fromkeys(PROGRAMS, must_not_start), commands) == 0
+    assert main([*name.split(), option], dict.fromkeys(PROGRAMS, must_not_start), commands) == 0
     assert f"Usage: payments {name}" in capsys.readouterr().out
 
 
@@ -89,6 +97,10 @@ def test_every_program_has_help(capsys: pytest.CaptureFixture[str], name: str, o
         ["dead-letters", "--position", "0:1"],
         ["dead-letters", "--replay", "--all", "--position", "0:1"],
         ["dead-letters", "--replay", "--all", "--show", "0:1"],
+        ["accounts", "rotate", "second"],
+        ["accounts", "rotate", "Second"],
+        ["accounts", "add", "second", "--key", "env:A"],
+        ["accounts", "remove"],
         ["nothing"],
     ],
 )
@@ -123,14 +135,14 @@ def test_every_option_with_a_value_has_a_form() -> None:
     assert found == FORMS.keys()
 
 
-@pytest.mark.parametrize("value", ["nonsense", "", "0x10", "pay_1", "1:x"])
+@pytest.mark.parametrize("value", ["Nonsense!", "", "0x10", "pay_1", "1:x"])
 @pytest.mark.parametrize("option", FORMS)
 def test_nonsense_is_refused_by_the_option_that_has_it(
     capsys: pytest.CaptureFixture[str], option: str, value: str
 ) -> None:
     """The error names the option and the form of its value; nothing was started."""
-    name, _, spelled = option.partition(" ")
-    assert main([name, f"{spelled}={value}"], dict.fromkeys(PROGRAMS, must_not_start)) == 2
+    name, _, spelled = option.rpartition(" ")
+    assert main([*name.split(), f"{spelled}={value}"], dict.fromkeys(PROGRAMS, must_not_start)) == 2
     said = " ".join(capsys.readouterr().err.replace("│", " ").split())
     assert f"Invalid value for '{spelled}'" in said
     assert FORMS[option] in said
@@ -139,7 +151,7 @@ def test_nonsense_is_refused_by_the_option_that_has_it(
 @pytest.mark.parametrize("name", [*OPERATORS, "ingress", "stream", "worker"])
 def test_missing_settings_exit_with_two(capsys: pytest.CaptureFixture[str], name: str) -> None:
     """Exit code 1 is for a check that ran and found a problem."""
-    assert main([name, *OPERATORS.get(name, [])]) == COULD_NOT_RUN
+    assert main([*name.split(), *OPERATORS.get(name, [])]) == COULD_NOT_RUN
     assert "PAYMENTS_" in capsys.readouterr().err
 
 

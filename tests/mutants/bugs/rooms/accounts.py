@@ -4,6 +4,8 @@ from typing import Final
 
 from tests.mutants.planted import Bug
 
+_COMMAND: Final = "tests/processor/ops/test_accounts.py::test_{}"
+_EDITING: Final = "tests/schemas/accounts/test_editing.py::test_{}"
 _FILE: Final = "tests/providers/test_file_accounts.py::test_{}"
 _FOLD: Final = "tests/processor/decisions/test_other_account.py::test_{}"
 _RELOADING: Final = "tests/providers/test_reloading.py::test_{}"
@@ -139,5 +141,53 @@ BUGS: Final = (
         "False",
         "an audit does not see that another account's event changed a payment",
         ("tests/processor/ops/test_invariants.py",),
+    ),
+    Bug(
+        "cli",
+        "schemas.accounts.editing:with_account",
+        "if name in accounts:",
+        "if False:",
+        "adding an account replaces another one's keys",
+        (_EDITING.format("an_account_is_added_at_the_end_and_an_existing_one_is_never_changed"),),
+    ),
+    Bug(
+        "cli",
+        "schemas.accounts.editing:rewrite",
+        "check(parsed(path, changed))",
+        "check(parsed(path, document))",
+        "a command writes a file that no program starts with",
+        (_COMMAND.format("an_account_that_cannot_be_is_not_added"),),
+    ),
+    Bug(
+        "cli",
+        "schemas.accounts.editing:rewrite",
+        "path = path.resolve()",
+        "",
+        "a link is replaced by a file, and what it pointed to is not changed",
+        (_EDITING.format("what_a_link_points_to_is_replaced"),),
+    ),
+    Bug(
+        "cli",
+        "schemas.accounts.editing:_alone_in",
+        "fcntl.flock(descriptor, fcntl.LOCK_EX)",
+        "pass",
+        "of two changes at a time one is lost",
+        (_EDITING.format("two_changes_at_a_time_are_both_written"),),
+    ),
+    Bug(
+        "cli",
+        "schemas.accounts.editing:_replace",
+        "os.fchmod(new.fileno(), stat.S_IMODE(before.st_mode))",
+        "pass",
+        "programs of another user can't read the file any more",
+        (_EDITING.format("the_file_is_replaced_as_a_whole"),),
+    ),
+    Bug(
+        "providers",
+        "providers.registry:check_file",
+        "_check_tenants(file, own_accounts())",
+        "pass",
+        "a tenant's account is named wrong, and no program starts",
+        (_COMMAND.format("a_tenant_of_an_account_that_does_not_exist_is_named_before_any_change"),),
     ),
 )
