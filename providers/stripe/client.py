@@ -185,14 +185,25 @@ class StripeApi:
                 latest = int(page["data"][-1]["created"])
             else:
                 return page | {"has_more": True}
-        created = {"gte": earliest, "lte": earliest}  # a second may have more than a page
-        events = self._list("/v1/events", types=LISTED_TYPES, created=created)
-        return {"data": [event async for event in events], "has_more": True}
+        # a second may have any number of pages; only the last of them is kept
+        page = await self._page_between(earliest, earliest)
+        while page["has_more"]:
+            page = await self._page_between(
+                earliest, earliest, _id_of("/v1/events", page["data"][-1])
+            )
+        return page | {"has_more": True}
 
-    async def _page_between(self, earliest: int, until: int | None) -> dict[str, Any]:
-        """Returns the newest events between two seconds. Tries again if Stripe is not available."""
+    async def _page_between(
+        self, earliest: int, until: int | None, before: str | None = None
+    ) -> dict[str, Any]:
+        """Returns the newest events between two seconds, of those that are older than ``before``.
+
+        Tries again if Stripe is not available.
+        """
         created = {name: at for name, at in (("gte", earliest), ("lte", until)) if at}
-        params = {"created": created} if created else {}
+        params: dict[str, Any] = {"created": created} if created else {}
+        if before is not None:
+            params["starting_after"] = before
         for tries_left in reversed(range(SEARCH_TRIES)):
             try:
                 page, _ = await self._get("/v1/events", limit=PAGE, types=LISTED_TYPES, **params)
@@ -217,12 +228,6 @@ class StripeApi:
     async def close(self) -> None:
         """See ``ProviderClient.close``."""
         await self._http.close_async()  # type: ignore[no-untyped-call]  # has no annotations
-
-    async def _list(self, path: str, **params: Any) -> AsyncIterator[dict[str, Any]]:
-        """Yields every object of a list, newest first. Raises ProviderUnavailableError."""
-        async for page, _, _ in self._pages(path, **params):
-            for item in page:
-                yield item
 
     async def _pages(
         self, path: str, after: str | None = None, **params: Any

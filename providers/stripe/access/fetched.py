@@ -37,11 +37,11 @@ def is_object(data: Any) -> bool:
 
 
 def is_list(data: Any) -> bool:
-    """Whether it has the form of a page of Stripe's objects."""
+    """Whether it has the form of a page of a list. One item without a form spoils no others."""
     if not isinstance(data, dict) or not isinstance(data.get("has_more"), bool):
         return False
     items = data.get("data")
-    return isinstance(items, list) and all(map(is_object, items))
+    return isinstance(items, list) and all(isinstance(item, dict) for item in items)
 
 
 class Answered(NamedTuple):

@@ -235,6 +235,19 @@ async def test_more_events_in_a_second_than_a_page_has_are_all_fetched(
     assert [event for page in pages for event in page] == all_event_ids(provider)
 
 
+async def test_a_second_with_many_events_is_fetched_page_by_page(
+    api: StripeApi, provider: Simulator
+) -> None:
+    """An import can make as many. No more than a page is ever held."""
+    like = provider.pay().id
+    events = len(all_event_ids(provider))
+    provider.control("strangers", {"like": like, "payments": 20})
+    pages = await ids_per_page(api.events_after(None))
+    assert max(map(len, pages)) == client.PAGE
+    found = [event for page in pages for event in page]
+    assert len(found) == len(set(found)) == events * 21
+
+
 async def test_a_fetched_event_equals_its_webhook(api: StripeApi, provider: Simulator) -> None:
     """It has the same ID, type, object and payment ID, and its body can be translated."""
     outcome = await api.call(call("create"), "key-1")

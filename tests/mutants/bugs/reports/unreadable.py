@@ -100,8 +100,16 @@ BUGS: Final = (
     Bug(
         "providers",
         "providers.stripe.client:StripeApi._oldest_page",
-        'page | {"has_more": True}',
-        'page | {"has_more": False}',
+        'while page["has_more"]:',
+        "while False:",
+        "of a second with more than a page of events, the first ones are never read",
+        (_FETCHING.format("a_second_with_many_events_is_fetched_page_by_page"),),
+    ),
+    Bug(
+        "providers",
+        "providers.stripe.client:StripeApi._oldest_page",
+        'else: return page | {"has_more": True}',
+        'else: return page | {"has_more": False}',
         "each fetch of a long list ends after its first second",
         (_FETCHING.format("a_long_list_is_fetched_page_by_page"),),
     ),

@@ -129,7 +129,7 @@ BUGS: Final = (
     Bug(
         "providers",
         "providers.stripe.access.fetched:is_list",
-        "and all(map(is_object, items))",
+        "and all(isinstance(item, dict) for item in items)",
         "",
         "an answer of something between is taken for a page of Stripe's",
         ("tests/providers/stripe/access/test_forms.py",),

@@ -24,6 +24,7 @@ def test_anything_else_is_no_object(other: Any) -> None:
     """Nor is a list of which one item is none, or that does not say whether it goes on."""
     assert not is_object(other)
     assert not is_list(other)
-    assert not is_list({"object": "list", "data": [OBJECT, other], "has_more": False})
+    page = {"object": "list", "data": [OBJECT, other], "has_more": False}
+    assert is_list(page) is isinstance(other, dict)
     assert not is_list({"object": "list", "data": other or None, "has_more": False})
     assert not is_list({"object": "list", "data": [], "has_more": other})
