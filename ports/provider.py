@@ -379,7 +379,8 @@ class ProviderClient(Protocol):
         may be late: an event can appear in it between others that were there before.
 
         Without a cursor, or if the provider refuses it, they begin with the first event of
-        ``since``; without that too, with the first one that is listed.
+        ``since``; without that too, with the first one that is listed. Pages are empty while that
+        one is searched for.
 
         Raises ProviderUnavailableError.
         """

@@ -158,23 +158,28 @@ class StripeApi:
         """
         page = await self._page_after(cursor) if cursor is not None else None
         if page is None:
-            page = await self._oldest_page(since)
+            async for older in self._back_to_oldest(since):
+                if page is not None:
+                    yield []  # nothing to publish yet: one request was made
+                page = older
         while page is not None and page["data"]:
             yield [listed(event) for event in reversed(page["data"])]
             if not page["has_more"]:
                 return
             page = await self._page_after(_id_of("/v1/events", page["data"][0]))
 
-    async def _oldest_page(self, since: datetime | None) -> dict[str, Any]:
-        """Returns the oldest events of the list, from this time on, newest first.
+    async def _back_to_oldest(self, since: datetime | None) -> AsyncIterator[dict[str, Any]]:
+        """Yields pages, newest first, back to the one with the oldest events from ``since`` on.
 
-        Stripe lists the newest first. Where these are more than a page, their first seconds are
+        Stripe lists the newest first. Where these are more than a page, their first second is
         searched for, by halving the time. No time of an event is trusted for it: one may be wrong.
+        That second may have any number of pages. They are gone through, and none is kept.
         """
         earliest = int(since.timestamp()) if since is not None else 0
         page = await self._page_between(earliest, None)
         if not page["has_more"]:
-            return page | {"has_more": bool(page["data"])}
+            yield page | {"has_more": bool(page["data"])}
+            return
         latest = int(page["data"][-1]["created"])  # what is not on this page is not newer
         while earliest < latest:
             middle = (earliest + latest) // 2
@@ -184,14 +189,14 @@ class StripeApi:
             elif page["has_more"]:
                 latest = int(page["data"][-1]["created"])
             else:
-                return page | {"has_more": True}
-        # a second may have any number of pages; only the last of them is kept
+                yield page | {"has_more": True}
+                return
         page = await self._page_between(earliest, earliest)
+        yield page | {"has_more": True}
         while page["has_more"]:
-            page = await self._page_between(
-                earliest, earliest, _id_of("/v1/events", page["data"][-1])
-            )
-        return page | {"has_more": True}
+            before = _id_of("/v1/events", page["data"][-1])
+            page = await self._page_between(earliest, earliest, before)
+            yield page | {"has_more": True}
 
     async def _page_between(
         self, earliest: int, until: int | None, before: str | None = None

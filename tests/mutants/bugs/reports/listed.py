@@ -123,8 +123,8 @@ BUGS: Final = (
     Bug(
         "providers",
         "providers.stripe.client:StripeApi.events_after",
-        "self._oldest_page(since)",
-        "self._oldest_page(None)",
+        "self._back_to_oldest(since)",
+        "self._back_to_oldest(None)",
         "where the cursor is refused, all events of 30 days are published again",
         (_FETCHING.format("a_refused_cursor_is_replaced_by_its_time"),),
         servers=True,
@@ -140,9 +140,9 @@ BUGS: Final = (
     ),
     Bug(
         "providers",
-        "providers.stripe.client:StripeApi._oldest_page",
-        'created = {"gte": earliest, "lte": earliest}',
-        'created = {"gte": earliest + 1}',
+        "providers.stripe.client:StripeApi._back_to_oldest",
+        "page = await self._page_between(earliest, earliest)\n",
+        "page = await self._page_between(earliest + 1, None)\n",
         "of a second with more events than a page has, none is read",
         (_FETCHING.format("more_events_in_a_second_than_a_page_has_are_all_fetched"),),
         servers=True,

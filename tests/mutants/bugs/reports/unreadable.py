@@ -99,7 +99,7 @@ BUGS: Final = (
     ),
     Bug(
         "providers",
-        "providers.stripe.client:StripeApi._oldest_page",
+        "providers.stripe.client:StripeApi._back_to_oldest",
         'while page["has_more"]:',
         "while False:",
         "of a second with more than a page of events, the first ones are never read",
@@ -107,9 +107,9 @@ BUGS: Final = (
     ),
     Bug(
         "providers",
-        "providers.stripe.client:StripeApi._oldest_page",
-        'else: return page | {"has_more": True}',
-        'else: return page | {"has_more": False}',
+        "providers.stripe.client:StripeApi._back_to_oldest",
+        'else: yield page | {"has_more": True}',
+        'else:\n                yield page | {"has_more": False}',
         "each fetch of a long list ends after its first second",
         (_FETCHING.format("a_long_list_is_fetched_page_by_page"),),
     ),
