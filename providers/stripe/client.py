@@ -166,7 +166,8 @@ class StripeApi:
             yield [listed(event) for event in reversed(page["data"])]
             if not page["has_more"]:
                 return
-            page = await self._page_after(_id_of("/v1/events", page["data"][0]))
+            newest = _id_of("/v1/events", page["data"][0])
+            page = await self._events(ending_before=newest)  # refused, it is not the list's end
 
     async def _back_to_oldest(self, since: datetime | None) -> AsyncIterator[dict[str, Any]]:
         """Yields pages, newest first, back to the one with the oldest events from ``since`` on.
@@ -211,23 +212,23 @@ class StripeApi:
             params["starting_after"] = before
         for tries_left in reversed(range(SEARCH_TRIES)):
             try:
-                page, _ = await self._get("/v1/events", limit=PAGE, types=LISTED_TYPES, **params)
+                return await self._events(**params)
             except ProviderUnavailableError:
                 if not tries_left:
                     raise
                 await asyncio.sleep(SEARCH_PAUSE_S)
-            else:
-                return page
         raise AssertionError  # the last try returns or raises
 
     async def _page_after(self, cursor: str) -> dict[str, Any] | None:
         """Returns the next events after this one, newest first, or None if Stripe refuses it."""
         try:
-            page, _ = await self._get(
-                "/v1/events", limit=PAGE, types=LISTED_TYPES, ending_before=cursor
-            )
+            return await self._events(ending_before=cursor)
         except (RefusedError, MissingError):
             return None
+
+    async def _events(self, **params: Any) -> dict[str, Any]:
+        """Returns a page of the events that are asked for, newest first."""
+        page, _ = await self._get("/v1/events", limit=PAGE, types=LISTED_TYPES, **params)
         return page
 
     async def close(self) -> None:

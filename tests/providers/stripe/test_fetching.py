@@ -8,7 +8,7 @@ import pytest
 
 from domain.inputs import PaymentFact
 from domain.status import ProviderStatus
-from ports.provider import FetchedEvent, ProviderUnavailableError
+from ports.provider import FetchedEvent, MissingError, ProviderUnavailableError
 from providers.stripe import client
 from providers.stripe.client import StripeApi
 from providers.stripe.translate import LISTED_TYPES, TRANSLATORS
@@ -194,6 +194,24 @@ async def test_a_refused_cursor_is_replaced_by_its_time(
     since = datetime.fromtimestamp(foreign.created, UTC)
     pages = await ids_per_page(api.events_after(foreign.id, since))
     assert [event for page in pages for event in page] == ids[2:]
+
+
+async def test_a_page_that_is_refused_is_not_the_lists_end(
+    api: StripeApi, provider: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What comes after it would count as read, and be lost."""
+    for _ in range(5):
+        provider.pay()
+    get = api._get
+
+    async def refused(path: str, **params: Any) -> Any:
+        if "ending_before" in params:
+            raise MissingError(f"GET {path}: it was deleted meanwhile")
+        return await get(path, **params)
+
+    monkeypatch.setattr(api, "_get", refused)
+    with pytest.raises(MissingError):
+        await ids_per_page(api.events_after(None))
 
 
 async def test_a_new_accounts_list_costs_two_requests(
