@@ -30,8 +30,8 @@ class CircuitBreaker:
         """Returns how many of the wanted calls may start now."""
         if self._opened_at is None:
             return wanted
-        if self._trying or self._clock() - self._opened_at < self._open_for:
-            return 0
+        if self._trying or self._opened_at <= self._clock() < self._opened_at + self._open_for:
+            return 0  # a clock that was set back ends the wait
         return min(wanted, 1)
 
     def call_started(self) -> None:

@@ -124,10 +124,18 @@ BUGS: Final = (
     Bug(
         "worker",
         "processor.worker.breaker:CircuitBreaker.admits",
-        "or self._clock() - self._opened_at < self._open_for",
+        "or self._opened_at <= self._clock() < self._opened_at + self._open_for",
         "",
         "an open breaker does not wait before its trial call",
         (_BREAKER.format("an_open_breaker_admits_nothing_until_its_time_is_over"),),
+    ),
+    Bug(
+        "worker",
+        "processor.worker.breaker:CircuitBreaker.admits",
+        "self._opened_at <= self._clock() < self._opened_at",
+        "self._clock() < self._opened_at",
+        "after our clock was an hour ahead, no call is made for an hour",
+        (_BREAKER.format("a_clock_that_is_set_back_does_not_keep_it_open"),),
     ),
     Bug(
         "worker",

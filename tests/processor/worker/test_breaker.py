@@ -54,6 +54,17 @@ def test_an_open_breaker_admits_nothing_until_its_time_is_over(clock: Clock) -> 
     assert made.admits(16) == 1
 
 
+def test_a_clock_that_is_set_back_does_not_keep_it_open(clock: Clock) -> None:
+    """It would stay open for as long as the clock had been ahead."""
+    clock.forward(3600)
+    made = opened(clock)
+    clock.forward(-3600)
+    assert made.admits(16) == 1
+    made.call_started()
+    made.call_failed()
+    assert made.admits(16) == 0
+
+
 def test_there_is_one_trial_call_at_a_time(clock: Clock) -> None:
     """While the trial call is in flight, no other call may start."""
     made = opened(clock)
