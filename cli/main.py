@@ -9,6 +9,7 @@ import psycopg
 import typer
 from aiokafka.errors import KafkaError
 
+from cli.account_check import check_accounts
 from cli.accounts import add_account, list_accounts, rotate_secrets
 from cli.checks import audit
 from cli.dead_letters import dead_letters
@@ -37,6 +38,7 @@ COMMANDS: Final[Commands] = {
     "accounts list": list_accounts,
     "accounts add": add_account,
     "accounts rotate": rotate_secrets,
+    "accounts check": check_accounts,
 }
 #: What is said of the commands whose names have the same first word.
 GROUPS: Final[Mapping[str, str]] = {

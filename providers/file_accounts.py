@@ -14,6 +14,7 @@ from pydantic import SecretStr
 
 from ports.provider import Account
 from ports.rate_budget import RateLimit, RequestBudget
+from providers.stripe.access.account_check import StripeAccountCheck
 from providers.stripe.access.api_keys import is_live_key
 from providers.stripe.client import StripeApi
 from providers.stripe.client_secrets import StripeClientSecrets
@@ -92,16 +93,24 @@ class FileAccounts:
 
     def clients(self, asks: Mapping[str, RequestBudget]) -> Mapping[str, StripeApi]:
         """Returns the clients, with their accounts' own keys or those of their platforms."""
+        return {name: self.client(name, asks[name]) for name, _ in self._all()}
+
+    def client(self, name: str, ask: RequestBudget) -> StripeApi:
+        """Returns the client of one account. Raises SettingsError."""
         stripe, address = load(StripeSettings), load(StripeAddressSettings).stripe_api_base
-        made = {}
-        for name, a in self._all():
-            key = self._api_key(name, a, stripe.stripe_api_key)
-            made[name] = StripeApi(
-                stripe.model_copy(update={"stripe_api_key": key}), address, budget=asks[name],
-                is_live=a.mode == "live", name=name,
-                connected=a.account if a.platform else None,
-            )  # fmt: skip
-        return made
+        a = self.file.accounts[name]
+        key = self._api_key(name, a, stripe.stripe_api_key)
+        return StripeApi(
+            stripe.model_copy(update={"stripe_api_key": key}), address, budget=ask,
+            is_live=a.mode == "live", name=name,
+            connected=a.account if a.platform else None,
+        )  # fmt: skip
+
+    def check(self, name: str, api: StripeApi) -> StripeAccountCheck:
+        """Returns the check of one account, through its client."""
+        a = self.file.accounts[name]
+        endpoint = None if a.platform else f"/webhooks/{a.provider}/{name}"
+        return StripeAccountCheck(api, Account(a.account, a.mode == "live"), endpoint, a.platform)
 
     def _api_key(self, name: str, a: ProviderAccount, of_environment: SecretStr) -> SecretStr:
         """Returns the key of the account, or of its platform. Raises SettingsError."""

@@ -10,6 +10,7 @@ from typing import Final
 
 from pydantic import SecretStr
 
+from ports.account_check import AccountCheck
 from ports.provider import (
     Account,
     ClientSecretReader,
@@ -18,7 +19,7 @@ from ports.provider import (
     Translator,
     WebhookReader,
 )
-from ports.rate_budget import RateBudget, RateLimit, RequestBudget, RequestClass
+from ports.rate_budget import UNLIMITED, RateBudget, RateLimit, RequestBudget, RequestClass
 from providers.examplepay.client import ExamplePayApi
 from providers.examplepay.client_secrets import ExamplePayClientSecrets
 from providers.examplepay.money import ExamplePayMoney
@@ -26,6 +27,7 @@ from providers.examplepay.webhooks import ExamplePayTranslator, ExamplePayWebhoo
 from providers.file_accounts import STRIPE, FileAccounts, check_accounts, file_accounts
 from providers.own_accounts import own_accounts
 from providers.reloading import Made, Reloading
+from providers.stripe.access.account_check import StripeAccountCheck
 from providers.stripe.access.api_keys import is_live_key
 from providers.stripe.client import StripeApi
 from providers.stripe.client_secrets import StripeClientSecrets
@@ -175,12 +177,7 @@ def clients(budgets: Mapping[str, RateBudget], reads: RequestClass) -> Mapping[s
         reads: what the clients' requests are for that are no calls: look-ups, or sweeps.
     """
     asks = {name: RequestBudget(budget, reads) for name, budget in budgets.items()}
-    stripe, reached = load(StripeSettings), load(StripeAddressSettings)
-    _check_mode("PAYMENTS_STRIPE_API_KEY", stripe.stripe_api_key)
-    is_live, budget = load(StripeAccountSettings).stripe_livemode, asks["stripe"]
-    adapters: list[ProviderClient] = [
-        StripeApi(stripe, reached.stripe_api_base, budget=budget, is_live=is_live)
-    ]
+    adapters: list[ProviderClient] = [_own_client(asks["stripe"])]
     example = load(ExamplePaySettings)
     address, key = example.examplepay_api_base, example.examplepay_api_key
     if address is not None and key is not None:
@@ -188,6 +185,43 @@ def clients(budgets: Mapping[str, RateBudget], reads: RequestClass) -> Mapping[s
         adapters.append(ExamplePayApi(address, key, timeout_s, asks["examplepay"]))
     adapters.extend(file_accounts().clients(asks).values())
     return {client.name: client for client in adapters}
+
+
+def _own_client(ask: RequestBudget) -> StripeApi:
+    stripe, reached = load(StripeSettings), load(StripeAddressSettings)
+    _check_mode("PAYMENTS_STRIPE_API_KEY", stripe.stripe_api_key)
+    is_live = load(StripeAccountSettings).stripe_livemode
+    return StripeApi(stripe, reached.stripe_api_base, budget=ask, is_live=is_live)
+
+
+def account_check(name: str) -> AccountCheck | None:
+    """Returns the check of one account; None if its provider has none.
+
+    Its requests are not counted in any rate budget. Raises SettingsError, also if the account's
+    key can't be had or is of the other mode.
+    """
+    further = file_accounts()
+    if name == STRIPE:
+        return _own_check(_own_client(UNLIMITED))
+    if name not in further.file.accounts:
+        return None
+    return further.check(name, further.client(name, UNLIMITED))
+
+
+def account_checks(clients: Mapping[str, ProviderClient]) -> Mapping[str, AccountCheck]:
+    """Returns the checks of the accounts that have one, through clients of ours, by name."""
+    further = file_accounts()
+    return {
+        name: _own_check(each) if name == STRIPE else further.check(name, each)
+        for name, each in clients.items()
+        if isinstance(each, StripeApi)
+    }
+
+
+def _own_check(api: StripeApi) -> AccountCheck:
+    own = load(StripeAccountSettings)
+    account = Account(own.stripe_account, own.stripe_livemode)
+    return StripeAccountCheck(api, account, f"/webhooks/{STRIPE}")
 
 
 def client_secret_readers() -> Mapping[str, ClientSecretReader]:

@@ -104,6 +104,7 @@ def simulator_environment(
     return {
         "PAYMENTS_SIMULATOR_HOST": HOST,
         "PAYMENTS_SIMULATOR_PORT": str(settings.simulator_port),
+        "PAYMENTS_SIMULATOR_ACCOUNT_ID": STRIPE_ACCOUNT,
         "PAYMENTS_SIMULATOR_API_KEY": own.stripe_api_key,
         "PAYMENTS_SIMULATOR_READ_API_KEY": own.stripe_read_api_key,
         "PAYMENTS_SIMULATOR_WEBHOOK_URL": f"http://{HOST}:{settings.ingress_port}/webhooks/stripe",

@@ -231,6 +231,11 @@ class StripeApi:
         page, _ = await self._get("/v1/events", limit=PAGE, types=LISTED_TYPES, **params)
         return page
 
+    async def read(self, path: str, **params: Any) -> Mapping[str, Any]:
+        """Returns an object, or a page of a list. Raises ProviderUnavailableError."""
+        data, _ = await self._get(path, **params)
+        return data
+
     async def close(self) -> None:
         """See ``ProviderClient.close``."""
         await self._http.close_async()  # type: ignore[no-untyped-call]  # has no annotations

@@ -59,7 +59,7 @@ def outcome_of_error(
 
 def is_rate_limit(error: stripe.StripeError) -> bool:
     """Returns whether Stripe refused a request because the account makes too many."""
-    named = {_code_in(error), _header(error, "stripe-rate-limited-reason")}
+    named = {code_in(error), _header(error, "stripe-rate-limited-reason")}
     return isinstance(error, stripe.RateLimitError) and not named & ABOUT_ONE_OBJECT
 
 
@@ -73,7 +73,7 @@ def _header(error: stripe.StripeError, name: str) -> str | None:
     return headers.get(name)
 
 
-def _code_in(error: stripe.StripeError) -> str | None:
+def code_in(error: stripe.StripeError) -> str | None:
     """Returns the error's code; the package leaves it out of a rate limit's."""
     body = error.json_body
     inner = body.get("error") if isinstance(body, dict) else None

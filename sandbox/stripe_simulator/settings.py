@@ -16,6 +16,7 @@ from pydantic import (
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from sandbox.stripe_simulator.faults import PRESETS, Faults, parse_faults
+from schemas.settings import ACCOUNT_ID
 from schemas.settings_types import DURATION_MAX_S, Host
 
 PREFIX = "PAYMENTS_SIMULATOR_"
@@ -35,6 +36,9 @@ class SimulatorSettings(BaseSettings):
         None, description="Where a browser reaches it, if not at that address."
     )
     api_key: SecretStr = Field(description="The secret API key of its only account.")
+    account_id: str = Field(
+        "acct_sandbox", pattern=f"^{ACCOUNT_ID}$", description="The ID of that account."
+    )
     read_api_key: SecretStr | None = Field(
         None, description="A restricted key: it reads payment intents and nothing else."
     )

@@ -27,6 +27,7 @@ WIRING = {
     ROOT / "ingress" / "bootstrap.py",
     ROOT / "cli" / "rebuild.py",
     ROOT / "cli" / "accounts.py",
+    ROOT / "cli" / "account_check.py",
 }
 
 every_module = pytest.mark.parametrize(

@@ -166,6 +166,11 @@ def endpoint_managed(simulator: Simulator) -> None:
     api.delete(made.id)
 
 
+def account_read(simulator: Simulator) -> None:
+    """The account that a key is of."""
+    simulator.client.v1.accounts.retrieve_current()
+
+
 def refused_in_every_way(simulator: Simulator) -> None:
     """Every error that Stripe's clients distinguish."""
     api = simulator.client.v1.payment_intents
@@ -204,5 +209,6 @@ SCENARIOS: Final[tuple[Callable[[Simulator], None], ...]] = (
     disputed_abroad_and_appealed,
     warned_of_fraud,
     endpoint_managed,
+    account_read,
     refused_in_every_way,
 )

@@ -36,7 +36,8 @@ def authenticate(request: Request, settings: SimulatorSettings, operation: str) 
         raise AuthenticationError("Invalid API Key provided.")
     if operation not in READABLE:
         raise PermissionDeniedError(
-            "The provided key does not have the required permissions for this endpoint.",
+            "The provided key does not have the required permissions for this endpoint on account "
+            f"'{settings.account_id}'.",
             code="more_permissions_required_for_application",
         )
 

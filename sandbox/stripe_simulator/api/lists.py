@@ -44,6 +44,11 @@ def early_fraud_warnings(world: World, call: Call) -> JsonObject:
     return _objects(world, call, "radar.early_fraud_warning", "/v1/radar/early_fraud_warnings")
 
 
+def account(world: World, _call: Call) -> JsonObject:
+    """The only account; of its many fields only those that every account has."""
+    return {"id": world.settings.account_id, "object": "account"}
+
+
 def webhook_endpoints(world: World, call: Call) -> JsonObject:
     """Webhook endpoints, without their secrets."""
     filters = Filter(["kind = 'webhook_endpoint'"])

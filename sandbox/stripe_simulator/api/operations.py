@@ -81,6 +81,8 @@ OPERATIONS: tuple[Operation, ...] = tuple(
          published.EventListParams, lists.events),
         ("GET", "/v1/events/{id}", "event.retrieve",
          published.EventRetrieveParams, lists.event),
+        ("GET", "/v1/account", "account.retrieve",
+         published.AccountRetrieveCurrentParams, lists.account),
         ("POST", "/v1/webhook_endpoints", "webhook_endpoint.create",
          published.WebhookEndpointCreateParams, webhook_endpoints.create),
         ("GET", "/v1/webhook_endpoints", "webhook_endpoint.list",

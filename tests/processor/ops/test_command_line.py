@@ -16,7 +16,8 @@ from schemas.environment import PREFIX
 
 OPERATORS: dict[str, list[str]] = {
     "audit": [], "rebuild": [], "replay": ["--list"], "dead-letters": [],
-    "migrate": [], "topics": [], "accounts list": [], "accounts rotate": ["a", "--add", "env:A"],
+    "migrate": [], "topics": [], "accounts list": [], "accounts check": [],
+    "accounts rotate": ["a", "--add", "env:A"],
     "accounts add": ["a", "--account", "acct_1", "--mode", "test"],
 }  # fmt: skip
 _ID = "is no payment ID: pay_ and 30 characters of a-z and 2-7"

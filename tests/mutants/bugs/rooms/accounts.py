@@ -4,7 +4,9 @@ from typing import Final
 
 from tests.mutants.planted import Bug
 
-_COMMAND: Final = "tests/processor/ops/test_accounts.py::test_{}"
+_CHECK: Final = "tests/providers/stripe/access/test_account_check.py::test_{}"
+_CHECKING: Final = "tests/processor/ops/accounts/test_check.py::test_{}"
+_COMMAND: Final = "tests/processor/ops/accounts/test_changes.py::test_{}"
 _EDITING: Final = "tests/schemas/accounts/test_editing.py::test_{}"
 _FILE: Final = "tests/providers/test_file_accounts.py::test_{}"
 _FOLD: Final = "tests/processor/decisions/test_other_account.py::test_{}"
@@ -63,7 +65,7 @@ BUGS: Final = (
     ),
     Bug(
         "providers",
-        "providers.file_accounts:FileAccounts.clients",
+        "providers.file_accounts:FileAccounts.client",
         "connected=a.account if a.platform else None",
         "connected=None",
         "a shop's money goes to its platform",
@@ -189,5 +191,61 @@ BUGS: Final = (
         "pass",
         "a tenant's account is named wrong, and no program starts",
         (_COMMAND.format("a_tenant_of_an_account_that_does_not_exist_is_named_before_any_change"),),
+    ),
+    Bug(
+        "providers",
+        "providers.stripe.access.account_check:StripeAccountCheck.findings",
+        "if not isinstance(error.__cause__, stripe.AuthenticationError):",
+        "if True:",
+        "a deleted key looks like an outage",
+        (_CHECK.format("a_refused_key_is_all_that_is_found"),),
+    ),
+    Bug(
+        "providers",
+        "providers.stripe.access.account_check:StripeAccountCheck._of_account",
+        "if found == self._account.name:",
+        "if found:",
+        "a key of another account is found right",
+        (_CHECK.format("a_key_of_another_account_is_found"),),
+    ),
+    Bug(
+        "providers",
+        "providers.stripe.access.account_check:endpoint_findings",
+        ".path == path",
+        ".path.startswith(path)",
+        "another account's endpoint is taken for ours",
+        (_CHECK.format("what_is_wrong_with_an_endpoint_is_named"),),
+    ),
+    Bug(
+        "providers",
+        "providers.stripe.access.account_check:endpoint_findings",
+        "for each in enabled or ours",
+        "for each in (enabled or ours)[:1]",
+        "of two endpoints one may lose events unseen",
+        (_CHECK.format("each_enabled_endpoint_must_be_right"),),
+    ),
+    Bug(
+        "providers",
+        "providers.stripe.access.account_check:all_of",
+        '{"starting_after": page["data"][-1]["id"]}',
+        "{}",
+        "an endpoint on the second page is not found",
+        (_CHECK.format("every_page_of_the_list_is_read"),),
+    ),
+    Bug(
+        "cli",
+        "cli.account_check:check_accounts",
+        "each.verdict is Verdict.WRONG",
+        "each.verdict is not Verdict.RIGHT",
+        "a check by cron fails for ever because a key has not an optional right",
+        (_CHECKING.format("what_a_key_may_not_ask_is_shown_and_not_wrong"),),
+    ),
+    Bug(
+        "cli",
+        "cli.account_check:_findings",
+        "except SettingsError as error:",
+        "except ZeroDivisionError as error:",
+        "one account without its key hides what is wrong with the others",
+        (_CHECKING.format("one_accounts_problem_stops_no_other_check"),),
     ),
 )
