@@ -64,7 +64,7 @@ class CreateRequest(PaymentTerms):
     return_url: Annotated[_ReturnUrl | None, _RETURN_URL] = None  # type: ignore[assignment]
     provider: Annotated[
         ShortText | None,
-        Field(description="The name of an account at a provider, such as stripe. Left out: yours."),
+        Field(description="The name of an account at a provider. Left out: yours."),
     ] = None
 
 

@@ -210,9 +210,7 @@ class PaymentState(Model):
     cancel_requested: Annotated[
         bool, Field(description="A cancel is requested, and was not refused.")
     ]
-    provider: Annotated[
-        ShortText, Field(description="The name of the account at the provider, such as stripe.")
-    ]
+    provider: Annotated[ShortText, Field(description="The name of the account at the provider.")]
     provider_object_id: Annotated[
         str | None,
         Field(description="What the provider calls the payment; null until it is known."),
