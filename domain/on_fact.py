@@ -11,6 +11,7 @@ from domain.facts.binding import UNCONFIRMED, awaits_object, is_proof, without_f
 from domain.facts.refunds import (
     find_reported,
     is_release,
+    kept_key_ids,
     proven_refunds,
     refund_id_in_key,
     with_reported,
@@ -225,8 +226,8 @@ def _merged(payment: Payment, fact: RefundFact) -> ProviderRefund:
     """What is known of the fact's refund, with this fact."""
     known = find_reported(payment, fact.ref)
     in_key = refund_id_in_key(payment.id, fact.caused_by)
-    key_refund_ids = sorted(
-        {*(known.key_refund_ids if known is not None else ()), *filter(None, [in_key])}
+    key_refund_ids = kept_key_ids(
+        payment, {*(known.key_refund_ids if known is not None else ()), *filter(None, [in_key])}
     )
     claims = {*(known.claims if known is not None else ()), fact.claims}
     return ProviderRefund(

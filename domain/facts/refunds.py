@@ -9,7 +9,7 @@ refundable amount may be too small, never too large.
 """
 
 from bisect import bisect_left
-from collections.abc import Container, Iterable, Iterator, Mapping
+from collections.abc import Collection, Container, Iterable, Iterator, Mapping
 from itertools import zip_longest
 from typing import Final
 
@@ -30,6 +30,10 @@ RESERVING: Final = frozenset(
         RefundStatus.SUCCEEDED,
     }
 )
+
+
+#: Keys of refunds that were not requested, as kept of one refund at the provider.
+UNREQUESTED_KEYS_MAX: Final = 10
 
 
 class RefundRecord(Struct, frozen=True):
@@ -79,6 +83,19 @@ def refund_id_in_key(payment_id: str, caused_by: str | None) -> str | None:
     if key is None or key.payment_id != payment_id or key.operation is not Operation.REFUND:
         return None
     return key.name
+
+
+def kept_key_ids(payment: Payment, ids: Collection[str]) -> list[str]:
+    """Those of one refund's IDs in call keys that may prove it, in order.
+
+    Anybody may change a refund under any number of keys. One that was not requested may be, once
+    its command is read; of these, the first few are kept.
+    """
+    if len(ids) <= UNREQUESTED_KEYS_MAX:
+        return sorted(ids)
+    requested = {refund.id for refund in payment.refunds}
+    others = sorted(set(ids) - requested)[:UNREQUESTED_KEYS_MAX]
+    return sorted({*requested.intersection(ids), *others})
 
 
 def proven_refunds(payment: Payment) -> dict[str, str]:

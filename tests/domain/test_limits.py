@@ -8,6 +8,7 @@ import pytest
 from msgspec.structs import replace
 
 from domain import limits
+from domain.facts.refunds import UNREQUESTED_KEYS_MAX
 from domain.inputs import Failure, Input
 from domain.limits import LIMITS
 from domain.payment import Dispute, Payment, ProviderRefund, RefundRequest
@@ -29,6 +30,7 @@ from tests.domain.histories.builders import (
     refund,
     refund_fact,
     refused,
+    requested_refund_fact,
     withdrawn,
 )
 from tests.domain.histories.replay import Replay
@@ -240,3 +242,16 @@ def test_refunds_and_disputes_are_counted() -> None:
     ):
         replay.deliver(input_)
     assert replay.existing.parts == 2
+
+
+def test_keys_under_which_somebody_changes_a_refund_take_no_room() -> None:
+    """Any number of them is possible, and our own call's key is kept among them."""
+    replay = replay_until("succeeded")
+    replay.deliver(received(refund("re_z", 300)))
+    keys = [key("refund:re_z"), *(key(f"refund:re_{number}") for number in range(100))]
+    for second, caused_by in enumerate(keys):
+        fact = requested_refund_fact("re_z", RefundStatus.SUCCEEDED, second, 300)
+        replay.deliver(received(replace(fact, caused_by=caused_by, claims=None)))
+    (made,) = replay.existing.provider_refunds
+    assert len(made.key_refund_ids) <= UNREQUESTED_KEYS_MAX + 1
+    assert [each.id for each in snapshot(replay.existing).refunds] == ["re_z"]

@@ -15,6 +15,9 @@ _COMMANDS: Final = (
     "tests/domain/test_commands.py::"
     "test_a_refund_of_all_is_one_that_was_read_before_only_if_it_is_of_all"
 )
+_LIMITS: Final = (
+    "tests/domain/test_limits.py::test_keys_under_which_somebody_changes_a_refund_take_no_room"
+)
 
 BUGS: Final = (
     Bug(
@@ -96,6 +99,22 @@ BUGS: Final = (
         "(refund.key_refund_ids[:1])",
         "our refund is proven no longer once somebody changes it under another key",
         (_HISTORIES,),
+    ),
+    Bug(
+        "domain",
+        "domain.facts.refunds:kept_key_ids",
+        "[:UNREQUESTED_KEYS_MAX]",
+        "",
+        "keys that somebody made up fill a payment until it is quarantined",
+        (_LIMITS,),
+    ),
+    Bug(
+        "domain",
+        "domain.facts.refunds:kept_key_ids",
+        "*requested.intersection(ids), ",
+        "",
+        "made-up keys push out the one that proves our refund",
+        (_LIMITS,),
     ),
     Bug(
         "domain",
