@@ -220,9 +220,17 @@ BUGS: Final = (
     Bug(
         "ops",
         "processor.ops.table_invariants:_quarantines",
-        "row is None or row[0] != payment_id",
-        "row is None",
+        "row is not None and row[0] == payment_id",
+        "row is not None",
         "the audit does not see a payment that is quarantined for another payment's event",
         (_TABLES.format("a_violation_is_reported"),),
+    ),
+    Bug(
+        "ops",
+        "processor.ops.table_invariants:_quarantines",
+        "and (payment_id, event_id) not in apart",
+        "",
+        "each payment that waits for its release violates S11",
+        (_TABLES.format("a_quarantine_names_an_event_that_waits_under_its_records_id"),),
     ),
 )  # fmt: skip

@@ -73,6 +73,16 @@ async def _assert_never_quarantined(
     ]
 
 
+async def test_a_quarantine_that_waits_for_its_release_violates_nothing(
+    operating: Operating, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its event waits under an ID of its own record, and the quarantine names the event."""
+    async with operating.group.worker(*ALL) as worker:
+        poison, _ = await _quarantined(operating, worker, monkeypatch)
+    found = await operating.violations(0.0)
+    assert [each for each in found["S11"] if poison in each] == []
+
+
 async def test_a_replay_reports_only_on_the_requested_payments(
     operating: Operating, pool: Pool
 ) -> None:

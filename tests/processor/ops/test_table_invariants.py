@@ -7,6 +7,7 @@ import pytest
 from msgspec.structs import replace
 
 from ports.batch import WriteSet
+from ports.records import RecordOffset, id_at
 from postgres.documents import decode_call, encode_call, encode_payment
 from processor.ops.decoded import decode
 from processor.ops.table_invariants import CallRow, Tables, VersionPlacement, disagreements
@@ -120,6 +121,16 @@ WRONG: Final[Mapping[str, tuple[str, Mapping[str, Any]]]] = {
     "a version for another partition": ("is published to partition 3", _place(partition=3)),
     "an unpublished version that no payment has": ("has no such version", _place(event_id=None)),
 }
+
+
+def test_a_quarantine_names_an_event_that_waits_under_its_records_id() -> None:
+    """That of its own payment only."""
+    waits = {id_at("evt_bad", RecordOffset("provider-webhooks", 0, 7)): (ONE, "quarantined")}
+    own = replace(GOOD, inbox={**GOOD.inbox, **waits}, quarantines={ONE: "evt_bad"})
+    assert list(disagreements(decode(DOCUMENTS), own)) == []
+    other = replace(own, quarantines={**own.quarantines, TWO: "evt_bad"})
+    (violation,) = disagreements(decode(DOCUMENTS), other)
+    assert violation == f"{TWO} is quarantined for evt_bad, which is none of its events"
 
 
 def test_a_correct_system_has_no_violation() -> None:
