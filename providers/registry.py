@@ -4,6 +4,7 @@ An account has a name. Those of the environment's settings have their providers'
 of ``PAYMENTS_ACCOUNTS_FILE`` adds others.
 """
 
+import logging
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Final
@@ -176,6 +177,7 @@ def clients(budgets: Mapping[str, RateBudget], reads: RequestClass) -> Mapping[s
         budgets: the rate budgets, by account.
         reads: what the clients' requests are for that are no calls: look-ups, or sweeps.
     """
+    logging.getLogger(STRIPE).setLevel(logging.WARNING)  # its package logs each request twice
     asks = {name: RequestBudget(budget, reads) for name, budget in budgets.items()}
     adapters: list[ProviderClient] = [_own_client(asks["stripe"])]
     example = load(ExamplePaySettings)

@@ -14,9 +14,11 @@ from typing import Any, Final
 import structlog
 from structlog.typing import EventDict, WrappedLogger
 
-#: Libraries whose lines below WARNING contain keys and values of records, and cost a tenth of the
-#: throughput.
-QUIET_LOGGERS: Final = ("aiokafka", "asyncio", "faust", "kafka", "mode", "psycopg")
+#: Libraries whose lines below WARNING contain keys and values of records, or a provider's addresses
+#: several times a request, and cost a tenth of the throughput.
+QUIET_LOGGERS: Final = (
+    "aiokafka", "asyncio", "faust", "httpx", "kafka", "mode", "psycopg",
+)  # fmt: skip
 #: Fields whose values are replaced by ``REDACTED``, in our own lines and in libraries' lines.
 SECRET_FIELDS: Final = frozenset(
     {"api_key", "authorization", "body", "password", "secret", "secrets", "token", "value"}

@@ -1,6 +1,7 @@
 """The settings choose the providers; incomplete settings are refused."""
 
 import json
+import logging
 import os
 from collections.abc import Mapping
 
@@ -96,6 +97,14 @@ async def test_a_key_of_the_other_mode_stops_the_start(
         _clients()
     monkeypatch.setenv(f"{PREFIX}STRIPE_LIVEMODE", str(not livemode))
     await _clients()["stripe"].close()
+
+
+async def test_the_package_does_not_log_each_request() -> None:
+    """Twice each, with the whole address: a first start makes thousands."""
+    logging.getLogger("stripe").setLevel(logging.NOTSET)
+    for client in _clients().values():
+        await client.close()
+    assert logging.getLogger("stripe").level == logging.WARNING
 
 
 async def test_client_secrets_need_a_key_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
