@@ -216,7 +216,7 @@ def account_checks(clients: Mapping[str, ProviderClient]) -> Mapping[str, Accoun
     return {
         name: _own_check(each) if name == STRIPE else further.check(name, each)
         for name, each in clients.items()
-        if isinstance(each, StripeApi)
+        if isinstance(each, StripeApi) and name in {STRIPE, *further.file.accounts}
     }
 
 

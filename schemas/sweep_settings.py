@@ -20,6 +20,9 @@ class SweepSettings(BaseModel):
     parts_window_s: Seconds = Field(
         15_552_000.0, description="Those that are older than this are not listed (180 days)."
     )
+    endpoints_every_s: Seconds = Field(
+        3600.0, description="How often a provider is asked about our webhook endpoint (an hour)."
+    )
     event_list_settles_s: Seconds = Field(120.0, description="How late an event list may be.")
     unfinished_after_s: Seconds = Field(
         120.0, description="An unfinished payment without news for this long is looked up."

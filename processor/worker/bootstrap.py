@@ -29,7 +29,7 @@ from processor.worker.retention import Retention
 from processor.worker.router import Router, create_consumer
 from processor.worker.sweeps.leadership import PostgresLeadership
 from processor.worker.sweeps.reconciler import LEADER, Reconciler
-from providers.registry import clients, rate_limits, translators
+from providers.registry import account_checks, clients, rate_limits, translators
 from runtime.cleanup import close_on_exit
 from runtime.clock import utc_now
 from runtime.health import Health
@@ -152,7 +152,7 @@ def _loops(
     leadership = PostgresLeadership(url, heartbeats[LEADER])
     reconciler = Reconciler(
         PostgresSweeps(pool), sender, providers.for_sweeps, known_translators, settings, metrics,
-        utc_now, leadership, Heartbeat,
+        utc_now, leadership, Heartbeat, account_checks(providers.for_sweeps),
     )  # fmt: skip
     groups = {APP_ID: PROCESSOR_SOURCES, ROUTER_GROUP: (PROVIDER_WEBHOOKS_UNROUTED,)}
     runs = {

@@ -113,6 +113,12 @@ class WorkerMetrics:
             "kind is asked for once a day.",
             ["provider", "kind"],
         )
+        self.endpoint_problems = gauge(
+            "payments_webhook_endpoint_problems",
+            "Problems of the account's webhook endpoint at the provider. Absent if it can't be "
+            "asked.",
+            ["provider"],
+        )
         self.backlog_oldest_age = gauge(
             "payments_backlog_oldest_age_seconds",
             "Age of the oldest row that waits, by kind. 0: none waits.",

@@ -9,8 +9,10 @@ import asyncio
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from functools import partial
+from types import MappingProxyType
 from typing import Final
 
+from ports.account_check import AccountCheck
 from ports.failures import RETRYABLE_IN_SWEEP
 from ports.provider import ProviderClient, Translator
 from ports.stores import RecordSender, SweepStore
@@ -18,6 +20,7 @@ from processor.worker.loops import Loop
 from processor.worker.metrics import WorkerMetrics
 from processor.worker.sweeps.access import Access
 from processor.worker.sweeps.backlog import BacklogSweep
+from processor.worker.sweeps.endpoints import EndpointSweep
 from processor.worker.sweeps.event_list import EventListSweep
 from processor.worker.sweeps.expiry import ExpirySweep
 from processor.worker.sweeps.leadership import Leadership
@@ -49,6 +52,7 @@ class Reconciler:
         clock: the current time in UTC.
         leadership: whether this process leads. Only then its sweeps run.
         heartbeat: makes the heartbeat of each loop.
+        checks: of the accounts whose providers can be asked about them.
     """
 
     def __init__(
@@ -62,6 +66,7 @@ class Reconciler:
         clock: Callable[[], datetime],
         leadership: Leadership,
         heartbeat: Callable[[], Heartbeat] = unmonitored_heartbeat,
+        checks: Mapping[str, AccountCheck] = MappingProxyType({}),
     ) -> None:
         self._store = store
         self._sender = sender
@@ -70,7 +75,10 @@ class Reconciler:
         self._clock = clock
         self._leadership = leadership
         self._heartbeat = heartbeat
-        self.sweeps: tuple[Sweep, ...] = tuple(self._table(clients, translators))
+        self.sweeps: tuple[Sweep, ...] = (
+            *self._table(clients, translators),
+            *self._of_endpoints(checks),
+        )
 
     def _table(
         self, clients: Mapping[str, ProviderClient], translators: Mapping[str, Translator]
@@ -97,6 +105,12 @@ class Reconciler:
             for kind in client.part_kinds:
                 parts = PartListSweep(access, kind, settings)
                 yield Sweep(f"parts/{name}/{kind}", every_s, parts.run, heartbeat=beat())
+
+    def _of_endpoints(self, checks: Mapping[str, AccountCheck]) -> Iterator[Sweep]:
+        every_s, beat = self._settings.endpoints_every_s, self._heartbeat
+        for name, check in checks.items():
+            sweep = EndpointSweep(name, check, self._metrics)
+            yield Sweep(f"endpoints/{name}", every_s, sweep.run, sweep.withdraw, beat())
 
     def loops(self) -> dict[str, Loop]:
         """Returns the loop of each sweep, by name."""

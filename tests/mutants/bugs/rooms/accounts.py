@@ -8,6 +8,7 @@ _CHECK: Final = "tests/providers/stripe/access/test_account_check.py::test_{}"
 _CHECKING: Final = "tests/processor/ops/accounts/test_check.py::test_{}"
 _COMMAND: Final = "tests/processor/ops/accounts/test_changes.py::test_{}"
 _EDITING: Final = "tests/schemas/accounts/test_editing.py::test_{}"
+_ENDPOINTS: Final = "tests/processor/worker/sweeps/test_endpoints.py::test_{}"
 _FILE: Final = "tests/providers/test_file_accounts.py::test_{}"
 _FOLD: Final = "tests/processor/decisions/test_other_account.py::test_{}"
 _RELOADING: Final = "tests/providers/test_reloading.py::test_{}"
@@ -247,5 +248,29 @@ BUGS: Final = (
         "except ZeroDivisionError as error:",
         "one account without its key hides what is wrong with the others",
         (_CHECKING.format("one_accounts_problem_stops_no_other_check"),),
+    ),
+    Bug(
+        "worker",
+        "processor.worker.sweeps.endpoints:EndpointSweep.run",
+        "or Verdict.NOT_ASKED in about_endpoint",
+        "",
+        "an endpoint that a key may not read looks right",
+        (_ENDPOINTS.format("problems_of_the_endpoint_are_counted"),),
+    ),
+    Bug(
+        "worker",
+        "processor.worker.sweeps.endpoints:EndpointSweep.run",
+        "if each.subject is Subject.ENDPOINT",
+        "",
+        "a wrong key is counted as a problem of the endpoint",
+        (_ENDPOINTS.format("problems_of_the_endpoint_are_counted"),),
+    ),
+    Bug(
+        "worker",
+        "processor.worker.sweeps.reconciler:Reconciler._of_endpoints",
+        "sweep.run, sweep.withdraw, beat()",
+        "sweep.run, heartbeat=beat()",
+        "an old number of problems stays through an outage, or with a worker that no longer leads",
+        (_ENDPOINTS.format("an_old_number_does_not_stay"),),
     ),
 )
