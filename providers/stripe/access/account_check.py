@@ -81,7 +81,8 @@ class StripeAccountCheck:
         try:
             found = (await self._api.read("/v1/account"))["id"]
         except NotPermittedError as error:
-            found = _named(error)
+            # of a connected account it may name the platform, whose key it is
+            found = _named(error) if self._platform is None else None
             if found is None and _code(error) == NO_ACCESS:
                 text = f"the key has no access to {self._account.name}: connect it, or change one"
                 return AccountFinding(Subject.ACCOUNT, Verdict.WRONG, text)

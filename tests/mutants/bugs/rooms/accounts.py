@@ -211,6 +211,14 @@ BUGS: Final = (
     ),
     Bug(
         "providers",
+        "providers.stripe.access.account_check:StripeAccountCheck._of_account",
+        "_named(error) if self._platform is None else None",
+        "_named(error)",
+        "a connected account looks wrong because its platform's key is restricted",
+        (_CHECK.format("whom_a_refusal_names_says_nothing_of_a_connected_account"),),
+    ),
+    Bug(
+        "providers",
         "providers.stripe.access.account_check:endpoint_findings",
         ".path == path",
         ".path.startswith(path)",

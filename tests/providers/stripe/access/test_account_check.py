@@ -130,6 +130,16 @@ async def test_a_connected_accounts_events_arrive_at_its_platforms_endpoint(
     assert "the endpoint of second" in found[-1].text
 
 
+async def test_whom_a_refusal_names_says_nothing_of_a_connected_account(
+    provider: Simulator,
+) -> None:
+    """It may be the platform, whose key it is."""
+    other = Account("acct_shop", is_live=False)
+    async with api_of(provider.base_url, READ_API_KEY) as api:
+        found = await StripeAccountCheck(api, other, None, "second").findings()
+    assert verdicts(found)[1] == (Subject.ACCOUNT, Verdict.NOT_ASKED)
+
+
 @pytest.mark.parametrize(
     ("changes", "problem"),
     [
