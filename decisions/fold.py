@@ -148,7 +148,7 @@ class _Fold:
                 self._set_apart(row)
             self._waiting.setdefault(payment_id, []).append(row)
             return
-        if row.received.failure is not None:
+        if row.received.failure is not None and foreign is None:
             self._quarantine_failure(row, row.received.failure)
             return
         payment = self._payments.get(payment_id)

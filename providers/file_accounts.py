@@ -137,6 +137,24 @@ class FileAccounts:
         return made
 
 
+class Bound:
+    """Reads the file, again and again: a name stays with its account, as its payments do."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, tuple[str, str]] = {}
+
+    def read(self) -> FileAccounts:
+        """Returns what the file says now. Raises SettingsError, also for a name's other account."""
+        found = file_accounts()
+        for name, a in found.file.accounts.items():
+            if self._known.setdefault(name, (a.account, a.mode)) != (a.account, a.mode):
+                raise SettingsError(
+                    f"accounts.{name}: its payments are bound to {self._known[name][0]}: give the "
+                    "other account a name of its own"
+                )
+        return found
+
+
 def file_accounts() -> FileAccounts:
     """Returns what the environment's file says. Raises SettingsError."""
     path = load(AccountsSettings).accounts_file

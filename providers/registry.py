@@ -25,7 +25,7 @@ from providers.examplepay.client import ExamplePayApi
 from providers.examplepay.client_secrets import ExamplePayClientSecrets
 from providers.examplepay.money import ExamplePayMoney
 from providers.examplepay.webhooks import ExamplePayTranslator, ExamplePayWebhooks
-from providers.file_accounts import STRIPE, FileAccounts, check_accounts, file_accounts
+from providers.file_accounts import STRIPE, Bound, FileAccounts, check_accounts, file_accounts
 from providers.own_accounts import own_accounts
 from providers.reloading import Made, Reloading
 from providers.stripe.access.account_check import StripeAccountCheck
@@ -59,9 +59,10 @@ def readers() -> Mapping[str, WebhookReader]:
 
     Raises SettingsError if settings or the file are missing or wrong.
     """
+    bound = Bound()
 
     def make() -> Made[WebhookReader]:
-        further = file_accounts()
+        further = bound.read()
         return {**_own_readers(further), **further.readers(_now)}, further.paths
 
     return Reloading(make)
@@ -82,10 +83,11 @@ def _own_readers(further: FileAccounts) -> Mapping[str, WebhookReader]:
 
 def money_rules() -> Mapping[str, MoneyRules]:
     """Returns what each account's provider can charge, by the account's name; follows the file."""
+    bound = Bound()
 
     def make() -> Made[MoneyRules]:
         rules: list[MoneyRules] = [StripeMoney(), ExamplePayMoney()]
-        own, further = {each.name: each for each in rules}, file_accounts()
+        own, further = {each.name: each for each in rules}, bound.read()
         return own | {n: own[a.provider] for n, a in further.file.accounts.items()}, further.paths
 
     return Reloading(make)
@@ -109,9 +111,11 @@ def tenant_accounts() -> Mapping[str, TenantAccounts]:
 
     Raises SettingsError if a tenant may use an account that does not exist.
     """
+    bound = Bound()
 
     def make() -> Made[TenantAccounts]:
-        further = file_accounts()
+        further = bound.read()
+        further.readers(_now)  # without its secrets an account takes no payment
         _check_tenants(further.file, environment_accounts())
         return further.file.tenants, further.paths
 
@@ -137,9 +141,10 @@ def translators() -> Mapping[str, Translator]:
     A provider without settings has a translator too, for its records that are still in the log.
     They were verified on arrival, and no more can arrive. Raises SettingsError.
     """
+    bound = Bound()
 
     def make() -> Made[Translator]:
-        further = file_accounts()
+        further = bound.read()
         return {**_own_translators(), **further.translators()}, further.paths
 
     return Reloading(make)

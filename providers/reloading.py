@@ -38,7 +38,14 @@ class Reloading(Mapping[str, T]):
         self._next_at = now() + EVERY_S
 
     def __getitem__(self, name: str) -> T:
-        """Returns the value of the name. Raises KeyError."""
+        """Returns the value of the name. Raises KeyError.
+
+        For an unknown name the files are looked at now: another program has read them already.
+        """
+        found = self._latest().get(name)
+        if found is not None:
+            return found
+        self._next_at = min(self._next_at, self._now())
         return self._latest()[name]
 
     def __iter__(self) -> Iterator[str]:
@@ -82,6 +89,6 @@ def _stamps(files: Iterable[Path]) -> tuple[_Stamp, ...]:
 def _stamp(file: Path) -> _Stamp:
     try:
         found = file.stat()
-    except OSError:
+    except (OSError, ValueError):
         return None
     return found.st_mtime_ns, found.st_size, found.st_ino

@@ -21,6 +21,7 @@ from ingress.routes.dependencies import (
 )
 from ingress.routes.openapi import ACCEPTED, json_request, problems
 from schemas import identity
+from schemas.accounts.provider_accounts import TenantAccounts
 from schemas.commands import CommandBase, CreatePayment
 from schemas.http import (
     AcceptedOperation,
@@ -75,7 +76,8 @@ async def create_payment(
 ) -> Response:
     """Accepts a new payment. Read its progress at ``Location``."""
     context = context_of(request)
-    provider = _provider(context, tenant, body)
+    accounts = context.accounts.of(tenant)
+    provider = accounts.default if body.provider is None else body.provider
     operation = command_builders.identify_create(tenant, key, body)
     build = partial(
         command_builders.create,
@@ -84,7 +86,7 @@ async def create_payment(
         provider=provider,
         expiry=context.payment_expiry,
     )
-    check = partial(_check_money, context, provider, body)
+    check = partial(_check_create, context, accounts, provider, body)
     command, replayed = await _accept(context, operation, build, check)
     if not isinstance(command, CreatePayment):
         raise TypeError(f"a create was built as {type(command).__name__}")
@@ -163,18 +165,17 @@ async def refund_payment(
     return await _accept_operation(request, operation, "refund", build)
 
 
-def _provider(context: AppContext, tenant: str, body: CreateRequest) -> str:
-    """Returns the requested account, or the tenant's default one. Raises InvalidFieldsError."""
-    accounts = context.accounts.of(tenant)
-    provider = accounts.default if body.provider is None else body.provider
+def _check_create(
+    context: AppContext, accounts: TenantAccounts, provider: str, body: CreateRequest
+) -> None:
+    """Raises InvalidFieldsError for an account that the tenant may not use, or an impossible sum.
+
+    A create that was accepted is not checked again: a retry has its answer, also once the account
+    is withdrawn.
+    """
     if provider not in accounts.names or provider not in context.money_rules:
         usable = accounts.names.intersection(context.money_rules)
         raise _invalid("provider", f"Use one of: {', '.join(sorted(usable))}")
-    return provider
-
-
-def _check_money(context: AppContext, provider: str, body: CreateRequest) -> None:
-    """Raises InvalidFieldsError if the provider can't collect this amount or currency."""
     refusal = context.money_rules[provider].refuses(body.amount, body.currency)
     if refusal is not None:
         raise _invalid(refusal.field, refusal.rule)

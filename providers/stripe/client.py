@@ -44,7 +44,7 @@ from providers.stripe.outcomes import (
 )
 from providers.stripe.requests import frozen, request_for, thawed
 from providers.stripe.translate import LISTED_TYPES, RETRIEVED
-from providers.stripe.webhooks import NAME
+from providers.stripe.webhooks import NAME, scoped
 from schemas.settings import StripeSettings
 
 PAGE: Final = 100
@@ -124,7 +124,7 @@ class StripeApi:
         """
         intent, when = await self._get(f"/v1/payment_intents/{object_id}")
         event = retrieved(RETRIEVED, intent, when.asked_at, is_live=self._is_live)
-        return fetched(event)
+        return fetched(event, self.name)
 
     async def parts_of(self, object_id: str) -> AsyncIterator[Sequence[FetchedEvent]]:
         """See ``ProviderClient.parts_of``. It makes a request for each kind of part."""
@@ -142,7 +142,9 @@ class StripeApi:
         path, made_of = PARTS[kind]
         async for page, when, last in self._pages(path, after, **params):
             at, is_live = when.asked_at, self._is_live
-            parts = [listed(retrieved(made_of, each, at, is_live=is_live)) for each in page]
+            parts = [
+                listed(retrieved(made_of, each, at, is_live=is_live), self.name) for each in page
+            ]
             yield PartPage(parts, last)
 
     async def events_after(
@@ -156,14 +158,15 @@ class StripeApi:
         deleted. The processor drops duplicates. It holds one page at a time: an account that has
         been in use lists millions of events.
         """
-        page = await self._page_after(cursor) if cursor is not None else None
+        after = cursor.removeprefix(scoped(self.name, "")) if cursor is not None else None
+        page = await self._page_after(after) if after is not None else None
         if page is None:
             async for older in self._back_to_oldest(since):
                 if page is not None:
                     yield []  # nothing to publish yet: one request was made
                 page = older
         while page is not None and page["data"]:
-            yield [listed(event) for event in reversed(page["data"])]
+            yield [listed(event, self.name) for event in reversed(page["data"])]
             if not page["has_more"]:
                 return
             newest = _id_of("/v1/events", page["data"][0])

@@ -10,6 +10,8 @@ import msgspec
 #: IDs and types. They become record keys, headers and columns, which accept no other characters.
 NAME_PATTERN: Final = r"\A[!-~]{1,255}\Z"
 Name = Annotated[str, msgspec.Meta(pattern=NAME_PATTERN)]
+#: IDs of events. None has the form of an ID of ours: anybody who can sign could use ours up.
+EventName = Annotated[str, msgspec.Meta(pattern=r"\A(?!cmd_|res_|rel_)[!-?A-~]{1,255}\Z")]
 #: Unix seconds up to the end of the year 9999.
 Timestamp = Annotated[int, msgspec.Meta(ge=0, le=253_402_300_799)]
 #: Minor units: far above any amount of Stripe, far below a bigint.
@@ -135,7 +137,7 @@ class EventData(msgspec.Struct):
 class Event(msgspec.Struct):
     """Published at docs.stripe.com/api/events/object."""
 
-    id: Name
+    id: EventName
     type: Name
     created: Timestamp
     livemode: bool

@@ -70,7 +70,8 @@ class StripeWebhooks:
         if any(_is_signed(body, header, secret) for secret in self._secrets):
             webhook = read(body)
             owner = self._connected.get(webhook.account or "")
-            return webhook if owner is None else replace(webhook, provider=owner)
+            event_id = scoped(owner or self.name, webhook.event_id)
+            return replace(webhook, event_id=event_id, provider=owner)
         raise SignatureError(
             f"the {SIGNATURE_HEADER} header has no valid signature by a configured secret"
         )
@@ -98,6 +99,7 @@ class StripeTranslator:
 
     def _translate(self, body: bytes) -> Translated:
         event = _EVENT.decode(body)
+        event.id = scoped(self.name, event.id)
         return Translated(event.type, translate(event, self._account), is_about_payment(event))
 
 
@@ -132,6 +134,14 @@ def _is_signed(body: bytes, header: str, secret: str) -> bool:
         return bool(stripe.WebhookSignature.verify_header(body, header, secret, tolerance=None))
     except (stripe.SignatureVerificationError, UnicodeDecodeError):
         return False
+
+
+def scoped(name: str, event_id: str) -> str:
+    """Returns the ID of an event of this account, unique among those of all accounts.
+
+    Stripe's own are, but anybody who has the webhook secret of one account can make up others.
+    """
+    return event_id if name == NAME else f"{name}:{event_id}"
 
 
 def read(body: bytes) -> Webhook:

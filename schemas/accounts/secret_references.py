@@ -14,7 +14,7 @@ from pydantic import AfterValidator, SecretStr, StringConstraints
 
 CHARS_MIN: Final = 8
 _VARIABLE: Final = re.compile(r"env:[A-Za-z_][A-Za-z0-9_]*")
-_FILE: Final = re.compile(r"file:/\S(?:.*\S)?")
+_FILE: Final = re.compile(r"file:/[^\s\x00-\x1f\x7f](?:[^\x00-\x1f\x7f]*[^\s\x00-\x1f\x7f])?")
 
 
 class SecretError(Exception):
@@ -53,7 +53,7 @@ def secret_of(reference: str, environment: Mapping[str, str] = os.environ) -> Se
     else:
         try:
             found = path.read_text("utf-8")
-        except (OSError, UnicodeDecodeError) as error:
+        except (OSError, ValueError) as error:
             raise SecretError(f"{reference} can't be read: {type(error).__name__}") from None
     secret = found.strip()
     if len(secret) < CHARS_MIN or not re.fullmatch(r"[!-~]+", secret):

@@ -129,6 +129,8 @@ def test_a_platforms_endpoint_knows_its_connected_accounts(
     body = event("payment_intent.succeeded", account=account)
     webhook = registry.readers()["second"].verify(body, signed(body, OLD))
     assert webhook.provider == about
+    fact = registry.translators()[about or "second"].translate(body).fact
+    assert webhook.event_id == fact.event_id == f"{about or 'second'}:evt_1"
 
 
 @pytest.mark.usefixtures("file")
@@ -183,6 +185,52 @@ def test_secrets_are_rotated_without_a_restart_and_without_a_gap(
     assert valid() == [OLD]
     file.path.write_text("{")
     assert valid() == [OLD]
+
+
+@pytest.mark.usefixtures("file")
+async def test_fetched_events_have_the_ids_of_webhooks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So an event that came by webhook too is known, and the list goes on after its own ID."""
+    whole = json.loads(event("payment_intent.succeeded", livemode=True))
+    page = {"object": "list", "data": [whole], "has_more": False}
+    async with http_stub() as stub:
+        stub.response = ("200 OK", json.dumps(page).encode())
+        monkeypatch.setenv(f"{PREFIX}STRIPE_API_BASE", stub.address)
+        clients = _clients()
+        (found,) = [each async for each in clients["second"].events_after("second:evt_0")]
+        for client in clients.values():
+            await client.close()
+    assert [each.webhook.event_id for each in found] == ["second:evt_1"]
+    assert "ending_before=evt_0 " in stub.head
+
+
+def test_a_missing_secret_lets_no_tenant_use_the_account(file: File, seconds: list[float]) -> None:
+    """It would take payments whose webhooks nobody can verify."""
+    tenants = registry.tenant_accounts()
+    third = {**SECOND, "account": "acct_9", "webhook_secrets": ["file:/none/secret"]}
+    use = {"acme": {"default": "third", "allowed": []}}
+    file.write({"second": SECOND, "third": third}, tenants=use)
+    seconds.append(EVERY_S)
+    assert "acme" not in tenants
+
+
+def test_a_name_stays_with_its_account(file: File, seconds: list[float]) -> None:
+    """Its payments are bound to it by its name."""
+    translators = registry.translators()
+    file.write({"second": {**SECOND, "account": "acct_9"}})
+    seconds.append(EVERY_S)
+    body = event("payment_intent.succeeded", account="acct_9", livemode=True)
+    assert isinstance(translators["second"].translate(body).fact, Foreign)
+
+
+def test_an_account_that_another_program_knows_already_is_known_at_once(
+    file: File, seconds: list[float]
+) -> None:
+    """Its events must not become dead letters because the file was looked at a moment ago."""
+    translators = registry.translators()
+    assert translators.get("third") is None
+    file.write({"second": SECOND, "third": {**SECOND, "account": "acct_9"}})
+    assert seconds == [0.0]
+    assert "third" in translators
 
 
 def test_a_new_account_needs_no_restart_of_what_reads_its_events(

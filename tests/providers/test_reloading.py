@@ -45,6 +45,7 @@ def test_a_change_shows_within_a_second_and_not_before(words: Words) -> None:
     """Between two looks at the file no look-up costs anything."""
     mapping = Reloading(words.make, lambda: words.at)
     words.write("one two")
+    assert mapping["one"] == "ONE"
     assert dict(mapping) == {"one": "ONE"}
     words.at += EVERY_S
     assert mapping["two"] == "TWO"

@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any, Final, NamedTuple
@@ -11,12 +12,13 @@ from ports.provider import (
     FetchedEvent,
     MalformedWebhookError,
     ProviderUnavailableError,
+    Webhook,
     unreadable,
 )
 from providers.stripe.refunds import RETRIEVED_REFUND
 from providers.stripe.secrets_in_bodies import without_client_secrets
 from providers.stripe.translate import RETRIEVED_DISPUTE, RETRIEVED_WARNING
-from providers.stripe.webhooks import name_or_none, read, time_or_none
+from providers.stripe.webhooks import name_or_none, read, scoped, time_or_none
 
 #: By kind: where Stripe lists the parts of payment intents, and the type of an event that is made
 #: of one. Those of which there are few come first.
@@ -94,22 +96,30 @@ def retrieved(
     }
 
 
-def fetched(event: Mapping[str, Any]) -> FetchedEvent:
-    """Returns an event about one object. Raises ProviderUnavailableError if it can't be read."""
+def fetched(event: Mapping[str, Any], name: str) -> FetchedEvent:
+    """Returns an event about one object of the account of this name.
+
+    Raises ProviderUnavailableError if it can't be read.
+    """
     body = _body(event)
     try:
-        return FetchedEvent(read(body), body)
+        return FetchedEvent(_scoped(read(body), name), body)
     except MalformedWebhookError as error:
         raise ProviderUnavailableError(f"the fetched event is malformed: {error}") from error
 
 
-def listed(event: Mapping[str, Any]) -> FetchedEvent:
+def listed(event: Mapping[str, Any], name: str) -> FetchedEvent:
     """Returns an event of a list; one that can't be read keeps its ID, which the cursor needs."""
     body, at = _body(event), time_or_none(event.get("created"))
     try:
-        return FetchedEvent(read(body), body, at)
+        return FetchedEvent(_scoped(read(body), name), body, at)
     except MalformedWebhookError:
-        return FetchedEvent(unreadable(body, name_or_none(event.get("id"))), body, at)
+        kept = unreadable(body, name_or_none(event.get("id")))
+        return FetchedEvent(_scoped(kept, name), body, at)
+
+
+def _scoped(webhook: Webhook, name: str) -> Webhook:
+    return replace(webhook, event_id=scoped(name, webhook.event_id))
 
 
 def _body(event: Mapping[str, Any]) -> bytes:

@@ -170,7 +170,9 @@ class LookUps:
 
         All but the event anybody with access can copy onto another refund. The event of a refund's
         creation names the call. In an account of a version that has no such event, the charge's
-        names it. While Stripe ascribes a possible refund to nobody, the outcome is unknown.
+        names it. An event may be lost for good: the only refund that Stripe ascribes to nobody is
+        taken for ours. Anybody who copied our ID onto it gave back what was to be given back, and
+        nothing is given back twice. Of several the outcome is unknown.
         """
         found = await reading.all_of(
             "/v1/refunds",
@@ -200,6 +202,8 @@ class LookUps:
         if made:
             return Acknowledged(made[0])
         open_ids = {str(item["id"]) for item in possible} - ours.keys()
+        if len(open_ids) == 1:
+            return Acknowledged(min(open_ids))
         return unproved(open_ids, "refunds have our refund ID") if open_ids else None
 
     async def _find_cancel(

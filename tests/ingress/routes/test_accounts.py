@@ -125,6 +125,24 @@ async def test_no_tenant_uses_an_account_that_it_may_not(
     assert log.records == []
 
 
+async def test_a_retry_has_its_answer_once_the_account_is_withdrawn(
+    log: Log, metrics: Metrics
+) -> None:
+    """Otherwise its client would pay again."""
+    tenants = dict(TENANTS)
+    rules = StripeWebhooks([SecretStr(SECOND)], 300, lambda: datetime.now(UTC), "second")
+    app = application(log, FakeStore(), metrics, further=(rules,), tenant_accounts=tenants)
+    async with client_of(app) as acme:
+        body = {**PAYMENT, "provider": "second"}
+        first = await acme.post("/v1/payments", json=body, headers=keyed("order-1"))
+        tenants["acme"] = TenantAccounts(default="stripe")
+        again = await acme.post("/v1/payments", json=body, headers=keyed("order-1"))
+        other = await acme.post("/v1/payments", json=body, headers=keyed("order-2"))
+    assert (first.status_code, again.status_code, other.status_code) == (202, 202, 422)
+    assert again.json() == first.json()
+    assert len(log.records) == 1
+
+
 async def test_the_document_has_the_accounts_addresses(app: FastAPI) -> None:
     """With the names that there are."""
     async with app.router.lifespan_context(app), client_of(app, None) as anybody:

@@ -8,6 +8,7 @@ import pytest
 from msgspec.structs import replace
 
 from decisions.decode import Decoder
+from decisions.decode_failure import unforeseen
 from decisions.fold import fold
 from ports.batch import ReadSet, WriteSet
 from ports.provider import Account
@@ -29,7 +30,9 @@ DECODER: Final = Decoder(
 
 def _at_second(record: ConsumedRecord) -> ConsumedRecord:
     """Returns the webhook as the second account's endpoint takes it in."""
-    return replace(record, headers={**record.headers, headers.PROVIDER: SECOND})
+    event_id = f"{SECOND}:{record.headers[headers.EVENT_ID]}"
+    named = {headers.PROVIDER: SECOND, headers.EVENT_ID: event_id}
+    return replace(record, headers={**record.headers, **named})
 
 
 def _folded(records: Sequence[ConsumedRecord], known: ReadSet = NOTHING) -> WriteSet:
@@ -60,7 +63,7 @@ def test_an_event_of_another_account_changes_nothing(what: str, first: str) -> N
     without = _folded(made)
     assert plan.payments == without.payments
     assert plan.calls == without.calls
-    (row,) = (row for row in plan.inbox if row.received.event_id == "evt_forged")
+    (row,) = (row for row in plan.inbox if row.received.event_id == "second:evt_forged")
     assert (str(row.outcome), row.reason) == (
         "conflict",
         "it came for account second, but this payment's is another",
@@ -83,20 +86,42 @@ def test_a_copied_payment_id_amount_and_key_adopts_no_object() -> None:
 
 @pytest.mark.parametrize("batches", [1, 2])
 def test_it_does_not_use_up_its_event_id(batches: int) -> None:
-    """The same ID from the payment's own account is applied, in the same batch or a later one."""
+    """The payment that it is about is sent the same event, in the same batch or a later one."""
     log = Log()
-    made = [log.create(ONE), log.result(ONE)]
-    own = log.webhook(ONE, "succeeded", "evt_1")
-    forged, again = _at_second(own), log.again(own)
+    made = [log.create(ONE), log.result(ONE), log.create(TWO, provider=SECOND), log.result(TWO)]
+    about = event_body(TWO, "succeeded", "evt_1")
+    misnamed, routed = _at_second(log.event(ONE, about)), _at_second(log.event(TWO, about))
     if batches == 1:
-        plan = _folded([*made, forged, again])
-        found = [outcome for _, outcome in outcomes(plan)][2:]
+        plan = _folded([*made, misnamed, routed])
+        found = [outcome for _, outcome in outcomes(plan)][4:]
     else:
-        before = _folded([*made, forged])
-        plan = _folded([again], stored(before))
-        found = [outcomes(before)[2][1], outcomes(plan)[0][1]]
+        before = _folded([*made, misnamed])
+        plan = _folded([routed], stored(before))
+        found = [outcomes(before)[4][1], outcomes(plan)[0][1]]
     assert found == ["conflict", "applied"]
+    assert str(plan.payments[TWO].status) == "SUCCEEDED"
+
+
+@pytest.mark.parametrize("first", ["the other account's", "the payment's own"])
+def test_event_ids_are_known_by_account(first: str) -> None:
+    """Anybody who has one account's webhook secret can make up the ID of another's event."""
+    log = Log()
+    own = log.webhook(ONE, "succeeded", "evt_1")
+    forged = _at_second(log.webhook(ONE, "canceled", "evt_1"))
+    events = [forged, own] if first == "the other account's" else [own, forged]
+    plan = _folded([events[0], log.create(ONE), log.result(ONE), events[1]])
     assert str(plan.payments[ONE].status) == "SUCCEEDED"
+
+
+def test_what_our_own_code_cannot_read_quarantines_no_payment_of_another_account() -> None:
+    """A defect of ours on one account's event stops no other account's payment."""
+    log = Log()
+    made = _folded([log.create(ONE), log.result(ONE)])
+    failed = unforeseen(_at_second(log.webhook(ONE, "succeeded", "evt_1")), "ValueError: a defect")
+    assert isinstance(failed, DecodedInput)
+    plan = fold(stored(made), [failed])
+    assert plan.quarantines == {}
+    assert [outcome for _, outcome in outcomes(plan)] == ["conflict"]
 
 
 def test_it_waits_for_no_quarantine() -> None:

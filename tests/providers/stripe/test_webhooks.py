@@ -50,6 +50,16 @@ def test_a_webhook_signed_with_our_secret_is_read() -> None:
     assert reader().verify(BODY, signed(BODY)) == WEBHOOK
 
 
+@pytest.mark.parametrize("event_id", ["cmd_1", "res_1", "rel_1", "evt_1@provider-webhooks/0/17"])
+def test_no_event_has_an_id_of_ours(event_id: str) -> None:
+    """Who can sign could use up the ID of a command, of a result, or of a refused record."""
+    body = event("payment_intent.succeeded", id=event_id)
+    with pytest.raises(MalformedWebhookError):
+        reader().verify(body, signed(body))
+    with pytest.raises(MalformedWebhookError):
+        translator().translate(body)
+
+
 @pytest.mark.parametrize("secret", [SECRET, OLD_SECRET])
 def test_any_of_several_secrets_is_accepted(secret: str) -> None:
     """During a rotation, either secret may have signed."""

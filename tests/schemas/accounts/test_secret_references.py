@@ -22,7 +22,19 @@ def test_a_variable_or_a_file_holds_the_secret(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    [SECRET, "", "env:", "env:1A", "env:A B", "file:", "file:relative", "file: /a", "vault:a"],
+    [
+        SECRET,
+        "",
+        "env:",
+        "env:1A",
+        "env:A B",
+        "file:",
+        "file:relative",
+        "file: /a",
+        "file:/a\0b",
+        "file:/a\nb",
+        "vault:a",
+    ],
 )
 def test_anything_else_is_refused_and_not_repeated(text: str) -> None:
     """It may be the secret itself, written here by mistake."""

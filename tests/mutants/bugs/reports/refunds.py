@@ -66,14 +66,14 @@ BUGS: Final = (
         "and may_name_key(event)",
         "",
         "a refund whose event names no key is made a second time",
-        (_LOOK_UP.format("a_refund_whose_event_names_no_key_is_unknown"),),
+        (_LOOK_UP.format("the_only_refund_whose_event_names_no_key_is_taken"),),
     ),
     Bug(
         "providers",
         "providers.stripe.access.look_ups:LookUps._find_refund",
         'if ours.get(str(item["id"]))]',
         'if ours.get(str(item["id"]), True)]',
-        "a refund onto which somebody copied our ID counts as ours while no event is listed",
+        "of two refunds the one onto which somebody copied our ID may count as ours",
         (_REFUND_LOOK_UP,),
     ),
     Bug(

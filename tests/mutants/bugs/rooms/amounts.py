@@ -207,7 +207,7 @@ BUGS: Final = (
     ),
     Bug(
         "ingress",
-        "ingress.routes.payment_commands:_check_money",
+        "ingress.routes.payment_commands:_check_create",
         "if refusal is not None",
         "if refusal is None and refusal",
         "an impossible amount is refused only after the 202",

@@ -297,7 +297,7 @@ BUGS: Final = (
     ),
     Bug(
         "ingress",
-        "ingress.routes.payment_commands:_provider",
+        "ingress.routes.payment_commands:_check_create",
         "if provider not in accounts.names or provider not in context.money_rules:",
         'if body.provider == "":',
         "a payment of an unknown provider waits for ever",

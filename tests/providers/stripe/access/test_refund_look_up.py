@@ -59,24 +59,43 @@ async def test_a_refund_is_found_by_either_of_its_events(
     assert await _found(api) == Acknowledged("re_1")
 
 
-@pytest.mark.parametrize(
-    "events",
-    [
-        [],
-        [_event("charge.refunded", "ch_1", key="somebody")],
-        [_event("charge.refunded", "ch_of_another")],
-    ],
-)
-async def test_a_copied_id_and_the_same_amount_prove_nothing(
+UNPROVED: list[list[dict[str, Any]]] = [
+    [],
+    [_event("charge.refunded", "ch_1", key="somebody")],
+    [_event("charge.refunded", "ch_of_another")],
+]
+
+
+@pytest.mark.parametrize("events", UNPROVED)
+async def test_of_two_refunds_a_copied_id_and_the_same_amount_prove_nothing(
     api: StripeApi, lists: dict[str, list[Any]], events: list[dict[str, Any]]
 ) -> None:
-    """It may also be ours, whose event is listed later: so it is not made again either."""
-    lists["/v1/refunds"] = [_refund("re_1")]
+    """Either may be ours, whose event is listed later: so it is not made again either."""
+    lists["/v1/refunds"] = [_refund("re_2"), _refund("re_1")]
     lists["/v1/events"] = events
     outcome = await _found(api)
     assert isinstance(outcome, Unknown)
     assert outcome.is_available
-    assert "re_1" in outcome.reason
+    assert "re_1, re_2" in outcome.reason
+
+
+@pytest.mark.parametrize("events", UNPROVED)
+async def test_the_only_refund_with_our_id_and_amount_is_taken_where_its_event_was_lost(
+    api: StripeApi, lists: dict[str, list[Any]], events: list[dict[str, Any]]
+) -> None:
+    """The event may never come. Nothing is given back twice, no matter who made it."""
+    lists["/v1/refunds"] = [_refund("re_1")]
+    lists["/v1/events"] = events
+    assert await _found(api) == Acknowledged("re_1")
+
+
+async def test_a_refund_that_another_call_made_is_not_taken(
+    api: StripeApi, lists: dict[str, list[Any]]
+) -> None:
+    """Its event says so: ours is made."""
+    lists["/v1/refunds"] = [_refund("re_1")]
+    lists["/v1/events"] = [_event("refund.created", "re_1", key="somebody")]
+    assert await _found(api) is None
 
 
 @pytest.mark.parametrize(
