@@ -104,7 +104,8 @@ def rebuild(
 
 def decode() -> Decode:
     """Returns the decoder of the configured providers. Raises SettingsError."""
-    return Decoder(translators()).decode
+    # as the file is now: processes get a copy, which follows nothing
+    return Decoder(dict(translators())).decode
 
 
 def describe(result: RebuildResult, scope: Scope) -> Iterator[str]:

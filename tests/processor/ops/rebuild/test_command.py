@@ -1,21 +1,28 @@
 """What ``payments rebuild`` takes, and what it prints where."""
 
 import asyncio
+import json
+import pickle
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from cli.main import main
-from cli.rebuild import describe, describe_progress, since
+from cli.rebuild import decode, describe, describe_progress, since
+from ports.records import DecodedInput
+from postgres.batch.transaction import Decode
 from processor.ops.rebuild import progress
 from processor.ops.rebuild import run as rebuilding
 from processor.ops.rebuild.progress import Done, Progress, reporting
 from processor.ops.rebuild.results import RebuildResult, TableComparison
 from processor.ops.rebuild.run import Scope
+from schemas import headers
 from schemas.environment import PREFIX
-from tests.support.builders import NOW, payment
+from tests.support.builders import NOW, Log, payment
 
 ID = payment("of the command")
 SETTINGS = {
@@ -162,3 +169,22 @@ def test_what_could_not_be_decided_is_named() -> None:
         "3 payments left out: they had an input after the log was copied\n"
         "rebuild --payment ID keeps what is decided again, in the schema rebuild"
     )
+
+
+def test_the_decoder_can_be_sent_to_other_processes(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """It knows the accounts of the file as it was at the start."""
+    account = {"provider": "stripe", "account": "acct_2", "mode": "test"}
+    secrets = {"api_key": "env:KEY", "webhook_secrets": ["env:SECRET"]}
+    file = tmp_path / "accounts.json"
+    file.write_text(json.dumps({"accounts": {"second": account | secrets}}))
+    values = {"STRIPE_ACCOUNT": "acct_1", "STRIPE_LIVEMODE": "false", "ACCOUNTS_FILE": str(file)}
+    for name, value in values.items():
+        monkeypatch.setenv(f"PAYMENTS_{name}", value)
+    sent: Decode = pickle.loads(pickle.dumps(decode()))  # noqa: S301  # our own
+    record = Log().webhook(ID, "succeeded", "evt_1")
+    named = {headers.PROVIDER: "second", headers.EVENT_ID: "second:evt_1"}
+    found = sent(replace(record, headers={**record.headers, **named}))
+    assert isinstance(found, DecodedInput)
+    assert found.provider == "second"
