@@ -30,6 +30,7 @@ SECOND: Final = {
 }
 SHOP: Final = {"provider": "stripe", "account": "acct_3", "mode": "live", "platform": "second"}
 OWN_SHOP: Final = {"provider": "stripe", "account": "acct_4", "mode": "test", "platform": "stripe"}
+OTHER_MODE: Final = {**SECOND, "mode": "test"}
 OLD, NEW = "whsec_being_replaced", "whsec_that_replaces"  # test values
 
 
@@ -95,6 +96,28 @@ def test_every_account_has_a_rate_budget_of_its_own() -> None:
     """By its mode, as the provider documents."""
     assert registry.rate_limits()["second"] == RateLimit("stripe/acct_2/live", 100.0)
     assert registry.rate_limits()["own-shop"] == RateLimit("stripe/acct_4/test", 25.0)
+
+
+def test_an_account_may_have_a_limit_of_its_own(file: File) -> None:
+    """Stripe raises or lowers it for some."""
+    file.write({"second": {**SECOND, "requests_per_s": 50}})
+    assert registry.rate_limits()["second"] == RateLimit("stripe/acct_2/live", 50.0)
+
+
+def test_one_account_in_both_modes_is_two(file: File) -> None:
+    """Also where the environment has it in the other mode."""
+    file.write({"live": {**SECOND, "account": "acct_1"}, "second": SECOND, "test": OTHER_MODE})
+    assert {"live", "second", "test"} <= set(registry.translators())
+
+
+def test_a_read_key_of_the_other_mode_stops_the_start(
+    file: File, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As it does for the key that moves money."""
+    monkeypatch.setenv("READ_KEY", "rk_test_of_the_second")
+    file.write({"second": {**SECOND, "read_api_key": "env:READ_KEY"}})
+    with pytest.raises(SettingsError, match=r"read_api_key is a test key, but its mode is live"):
+        registry.client_secret_readers()
 
 
 @pytest.mark.usefixtures("file")
@@ -213,12 +236,16 @@ def test_a_missing_secret_lets_no_tenant_use_the_account(file: File, seconds: li
     assert "acme" not in tenants
 
 
-def test_a_name_stays_with_its_account(file: File, seconds: list[float]) -> None:
+@pytest.mark.parametrize("changed", [{**SECOND, "account": "acct_9"}, OTHER_MODE])
+def test_a_name_stays_with_its_account(
+    file: File, seconds: list[float], changed: Mapping[str, Any]
+) -> None:
     """Its payments are bound to it by its name."""
     translators = registry.translators()
-    file.write({"second": {**SECOND, "account": "acct_9"}})
+    file.write({"second": changed})
     seconds.append(EVERY_S)
-    body = event("payment_intent.succeeded", account="acct_9", livemode=True)
+    is_live = changed["mode"] == "live"
+    body = event("payment_intent.succeeded", account=changed["account"], livemode=is_live)
     assert isinstance(translators["second"].translate(body).fact, Foreign)
 
 
@@ -252,6 +279,8 @@ def test_a_new_account_needs_no_restart_of_what_reads_its_events(
     ("accounts", "problem"),
     [
         ({"stripe": SECOND}, "accounts.stripe: the environment has an account of this name"),
+        ({"examplepay": SECOND}, "accounts.examplepay: the environment has an account"),
+        ({"a": {**SECOND, "account": "x"}}, "accounts.a.account"),
         ({"a": {**SECOND, "provider": "other"}}, "accounts.a.provider: only stripe"),
         ({"a": {**SECOND, "account": "acct_1", "mode": "test"}}, "a: the environment has this"),
         ({"a": {**SHOP, "platform": "none"}}, "accounts.a.platform: there is no account none"),

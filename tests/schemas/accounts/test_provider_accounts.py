@@ -50,6 +50,10 @@ def test_a_file_has_accounts_and_tenants(tmp_path: Path) -> None:
         ({"second": {**ACCOUNT, "api_key": None}}, "set api_key and webhook_secrets"),
         ({"second": {**ACCOUNT, "webhook_secrets": []}}, "set api_key and webhook_secrets"),
         ({"second": ACCOUNT, "shop": {**CONNECTED, "api_key": "env:A"}}, "no secrets of its own"),
+        (
+            {"second": ACCOUNT, "shop": {**CONNECTED, "webhook_secrets": ["env:A"]}},
+            "no secrets of its own",
+        ),
         ({"second": ACCOUNT, "shop": {**CONNECTED, "mode": "live"}}, "mode differ from its"),
         (
             {

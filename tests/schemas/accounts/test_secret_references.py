@@ -56,6 +56,11 @@ def test_what_no_header_can_carry_is_no_secret(tmp_path: Path, text: str) -> Non
     assert not text or text not in str(refused.value)
 
 
+def test_the_shortest_secret_has_eight_characters() -> None:
+    """As in the settings."""
+    assert secret_of("env:A", {"A": "12345678"}).get_secret_value() == "12345678"
+
+
 def test_a_missing_secret_is_named(tmp_path: Path) -> None:
     """By its reference."""
     with pytest.raises(SecretError, match="env:A_SECRET is not set"):
