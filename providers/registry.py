@@ -147,7 +147,7 @@ def translators() -> Mapping[str, Translator]:
         further = bound.read()
         return {**_own_translators(), **further.translators()}, further.paths
 
-    return Reloading(make)
+    return Reloading(make, looks_for_unknown=True)  # the ingress has read the file already
 
 
 def _own_translators() -> Mapping[str, Translator]:

@@ -28,24 +28,28 @@ class Reloading(Mapping[str, T]):
     Args:
         make: returns the mapping, and the files it stands on. Raises SettingsError.
         now: seconds of a clock that never goes back.
+        looks_for_unknown: an unknown name is looked for in the files at once. Not for names that
+            anybody can send: each would cost a look at every file.
     """
 
-    def __init__(self, make: Callable[[], Made[T]], now: Callable[[], float] = monotonic) -> None:
+    def __init__(
+        self,
+        make: Callable[[], Made[T]],
+        now: Callable[[], float] = monotonic,
+        *,
+        looks_for_unknown: bool = False,
+    ) -> None:
         self._make, self._now = make, now
+        self._looks_for_unknown = looks_for_unknown
         #: Why the file is not followed at the moment; it is read again every second.
         self._refused = ""
         self._current, self._files, self._stamps = self._made()
         self._next_at = now() + EVERY_S
 
     def __getitem__(self, name: str) -> T:
-        """Returns the value of the name. Raises KeyError.
-
-        For an unknown name the files are looked at now: another program has read them already.
-        """
-        found = self._latest().get(name)
-        if found is not None:
-            return found
-        self._next_at = min(self._next_at, self._now())
+        """Returns the value of the name. Raises KeyError."""
+        if self._looks_for_unknown and name not in self._latest():
+            self._next_at = min(self._next_at, self._now())
         return self._latest()[name]
 
     def __iter__(self) -> Iterator[str]:

@@ -260,6 +260,18 @@ def test_an_account_that_another_program_knows_already_is_known_at_once(
     assert "third" in translators
 
 
+def test_a_name_that_anybody_can_send_costs_no_look_at_the_file(
+    file: File, seconds: list[float]
+) -> None:
+    """An address of a webhook needs no signature to be asked for; the provider tries again."""
+    readers = registry.readers()
+    file.write({"second": SECOND, "third": {**SECOND, "account": "acct_9"}})
+    assert seconds == [0.0]
+    assert "third" not in readers
+    seconds.append(EVERY_S)
+    assert "third" in readers
+
+
 def test_a_new_account_needs_no_restart_of_what_reads_its_events(
     file: File, seconds: list[float]
 ) -> None:
