@@ -39,7 +39,7 @@ from tests.oracle_refunds import RefundMeaning, Refunds, echoed_by, refunds_mean
 
 __all__ = [
     "DisputeMeaning", "Meaning", "RefundMeaning", "cancel_is_requested", "last_dispute_fact",
-    "meaning_of",
+    "left_to_refund", "meaning_of",
 ]  # fmt: skip
 
 _LIVE = {
@@ -89,16 +89,11 @@ def meaning_of(payment_id: str, taken_in: Iterable[Input]) -> Meaning:
     Raises:
         ValueError: there is not exactly one create among them.
     """
-    # By event ID: an event that is reported again is the same event.
-    bodies: list[object] = [
-        entry.body for entry in {entry.event_id: entry for entry in taken_in}.values()
-    ]
+    bodies, own_object = _own(payment_id, taken_in)
     creates = [body for body in bodies if isinstance(body, Create)]
     if len(creates) != 1:
         raise ValueError(f"a payment has exactly one create, here are {len(creates)}")
     results = [body for body in bodies if isinstance(body, CallResult)]
-    own_object = _own_object(payment_id, results, bodies)
-    bodies = with_own_keys(payment_id, [b for b in bodies if not _is_of_another(b, own_object)])
     payment_facts = [body for body in bodies if isinstance(body, PaymentFact)]
     dispute_facts = [b for b in bodies if isinstance(b, DisputeFact) and b.object_id == own_object]
     warnings = [b for b in bodies if isinstance(b, FraudWarningFact) and b.object_id == own_object]
@@ -129,6 +124,20 @@ def meaning_of(payment_id: str, taken_in: Iterable[Input]) -> Meaning:
     )
 
 
+def left_to_refund(payment_id: str, taken_in: Iterable[Input]) -> int:
+    """Return the minor units that can still be refunded after these inputs, as for ``meaning_of``.
+
+    What a refund of all that is left asks for depends on what came before it, so here the order of
+    the inputs matters.
+    """
+    bodies, own_object = _own(payment_id, taken_in)
+    facts = [body for body in bodies if isinstance(body, PaymentFact)]
+    if all(fact.status is not ProviderStatus.SUCCEEDED for fact in facts):
+        return 0
+    refunds = _refunds(payment_id, bodies, own_object, Status.SUCCEEDED)
+    return _rest(bodies, refunds)
+
+
 def cancel_is_requested(payment_id: str, taken_in: Iterable[Input]) -> bool:
     """Return whether these inputs, as for ``meaning_of``, request a cancel that was not refused."""
     bodies = [entry.body for entry in {entry.event_id: entry for entry in taken_in}.values()]
@@ -141,6 +150,18 @@ def cancel_is_requested(payment_id: str, taken_in: Iterable[Input]) -> bool:
         and re.fullmatch(rf"{re.escape(payment_id)}:cancel:\d+", body.call_key)
     }
     return requested > len(refused)
+
+
+def _own(payment_id: str, taken_in: Iterable[Input]) -> tuple[list[object], str | None]:
+    """Return the inputs that are about this payment, and its object."""
+    # By event ID: an event that is reported again is the same event.
+    bodies: list[object] = [
+        entry.body for entry in {entry.event_id: entry for entry in taken_in}.values()
+    ]
+    results = [body for body in bodies if isinstance(body, CallResult)]
+    own_object = _own_object(payment_id, results, bodies)
+    own = [body for body in bodies if not _is_of_another(body, own_object)]
+    return with_own_keys(payment_id, own), own_object
 
 
 def _own_object(
@@ -191,16 +212,19 @@ def _left(payment_id: str, before: Sequence[object], own_object: str | None, ref
     If the log was read out of order, that refund may be among them, under our key: it is, if it is
     of all that was left without it.
     """
-    facts = [body for body in before if isinstance(body, PaymentFact)]
     refunds = _refunds(payment_id, before, own_object, Status.SUCCEEDED)
-    captured = _captured(facts)
-    left = max(0, captured - refunds.reserved - held(before, captured))
+    left = _rest(before, refunds)
     reported = single(body for body in before if isinstance(body, RefundFact))
     for fact in reported:
         is_keyed = fact.object_id == own_object and echoed_by(payment_id, fact) == refund_id
         if is_keyed and left + refunds.taken.get(fact.ref, 0) == fact.amount:
             return fact.amount
     return left
+
+
+def _rest(bodies: Sequence[object], refunds: Refunds) -> int:
+    captured = _captured([body for body in bodies if isinstance(body, PaymentFact)])
+    return max(0, captured - refunds.reserved - held(bodies, captured))
 
 
 def _is_of_another(body: object, own_object: str | None) -> bool:

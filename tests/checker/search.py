@@ -14,7 +14,7 @@ from domain.inputs import PaymentFact
 from domain.payment import Payment
 from domain.status import Outcome, ProviderStatus, Status
 from domain.transitions import is_final
-from domain.view import snapshot
+from domain.view import refundable, snapshot
 from tests.checker.space import grouping
 from tests.checker.space.calls import check_calls
 from tests.checker.space.grouping import Step
@@ -25,7 +25,7 @@ from tests.checker.space.store import Store
 from tests.domain.histories.builders import PAYMENT
 from tests.domain.histories.history import History
 from tests.domain.histories.replay import assert_invariants, published_meaning
-from tests.oracle import Meaning, cancel_is_requested, meaning_of
+from tests.oracle import Meaning, cancel_is_requested, left_to_refund, meaning_of
 
 
 class DisagreementError(Exception):
@@ -149,6 +149,9 @@ class _Search:
         published = published_meaning(payment)
         meant = self._meaning(node)
         assert published == meant, f"the payment is {published}, the oracle has {meant}"
+        in_order = [n for n in self._path(node) if n in node.accepted]
+        left = left_to_refund(PAYMENT, [self._script.first[n].input for n in in_order])
+        assert refundable(payment) == left, f"{refundable(payment)} is left, not {left}"
         taken_in = [self._script.first[n].input for n in sorted(node.accepted)]
         is_requested = cancel_is_requested(PAYMENT, taken_in)
         assert snapshot(payment).cancel_requested is is_requested, "whether a cancel is requested"

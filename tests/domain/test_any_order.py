@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from domain.inputs import CallResult, Create, Input
 from domain.status import Outcome, ProviderStatus
-from domain.view import Snapshot, snapshot, withdrawn
+from domain.view import Snapshot, refundable, snapshot, withdrawn
 from tests.domain.histories.builders import (
     PAYMENT,
     acknowledged,
@@ -22,7 +22,7 @@ from tests.domain.histories.builders import (
 )
 from tests.domain.histories.replay import Replay, published_meaning
 from tests.domain.histories.worlds import commands_and_results, creates, facts
-from tests.oracle import cancel_is_requested, meaning_of
+from tests.oracle import cancel_is_requested, left_to_refund, meaning_of
 from tests.oracle_disputes import held_by_disputes
 from tests.support.properties import thorough
 
@@ -57,6 +57,7 @@ def test_the_end_is_the_oracles(
     assert published.cancel_requested is cancel_is_requested(PAYMENT, replay.accepted)
     held = held_by_disputes(replay.accepted, published.amounts.captured)
     assert withdrawn(replay.existing) == held
+    assert refundable(replay.existing) == left_to_refund(PAYMENT, replay.accepted)
 
 
 @thorough

@@ -6,7 +6,7 @@ import pytest
 
 from domain.status import Outcome
 from domain.transitions import is_final
-from domain.view import withdrawn
+from domain.view import refundable, withdrawn
 from tests.domain.histories.after_final_histories import AFTER_FINAL_HISTORIES
 from tests.domain.histories.attempt_histories import ATTEMPT_HISTORIES
 from tests.domain.histories.binding_histories import BINDING_HISTORIES
@@ -29,7 +29,7 @@ from tests.domain.histories.reports.release_histories import RELEASE_HISTORIES
 from tests.domain.histories.reports.retrieved_histories import RETRIEVED_HISTORIES
 from tests.domain.histories.reports.total_histories import TOTAL_HISTORIES
 from tests.domain.histories.unknown_histories import UNKNOWN_HISTORIES
-from tests.oracle import meaning_of
+from tests.oracle import left_to_refund, meaning_of
 from tests.oracle_disputes import held_by_disputes
 from tests.support.properties import ORDERS_MAX
 
@@ -74,6 +74,7 @@ def test_every_possible_order_ends_in_the_same_state(history: History) -> None:
         assert meaning_of(PAYMENT, replay.accepted) == history.expected, order
         held = held_by_disputes(replay.accepted, history.expected.captured)
         assert withdrawn(replay.existing) == held, order
+        assert refundable(replay.existing) == left_to_refund(PAYMENT, replay.accepted), order
 
 
 @every_history
@@ -103,6 +104,7 @@ def test_even_impossible_orders_end_where_the_oracle_says(history: History) -> N
         if replay.payment is None:
             continue
         assert published_meaning(replay.existing) == meaning_of(PAYMENT, replay.accepted)
+        assert refundable(replay.existing) == left_to_refund(PAYMENT, replay.accepted)
 
 
 @every_history
