@@ -149,10 +149,9 @@ class _Search:
         published = published_meaning(payment)
         meant = self._meaning(node)
         assert published == meant, f"the payment is {published}, the oracle has {meant}"
-        in_order = [n for n in self._path(node) if n in node.accepted]
-        left = left_to_refund(PAYMENT, [self._script.first[n].input for n in in_order])
+        taken_in = [self._script.first[n].input for n in self._taken_in(node)]
+        left = left_to_refund(PAYMENT, taken_in)
         assert refundable(payment) == left, f"{refundable(payment)} is left, not {left}"
-        taken_in = [self._script.first[n].input for n in sorted(node.accepted)]
         is_requested = cancel_is_requested(PAYMENT, taken_in)
         assert snapshot(payment).cancel_requested is is_requested, "whether a cancel is requested"
 
@@ -187,18 +186,20 @@ class _Search:
         grouping.check_in_one_batch(self._store, self._script, self._path(node), node)
 
     def _meaning(self, node: Node) -> Meaning:
-        """The oracle's state for the accepted inputs, each confirm after its failures."""
-        order = dict.fromkeys([CREATE])
-        confirms = (n for n in self._script.commands if n in self._script.confirms)
-        for confirm, failures in zip(confirms, node.failures_before, strict=False):
-            order |= dict.fromkeys([*sorted(failures), confirm])
-        order |= dict.fromkeys(sorted(node.accepted))
-        numbers = tuple(order)
+        """The oracle's state for the accepted inputs."""
+        numbers = self._taken_in(node)
         meaning = self._meanings.get(numbers)
         if meaning is None:
             inputs = [self._script.first[n].input for n in numbers]
             meaning = self._meanings[numbers] = meaning_of(PAYMENT, inputs)
         return meaning
+
+    def _taken_in(self, node: Node) -> tuple[int, ...]:
+        """The accepted inputs in the order of the first path; every other path means the same.
+
+        A confirm follows the failures before it, and a refund of all the refunds before it.
+        """
+        return tuple(dict.fromkeys([CREATE, *(n for n in self._path(node) if n in node.accepted)]))
 
     def _path(self, node: Node) -> tuple[int, ...]:
         """The inputs of the first path to a node, in their order."""

@@ -2,6 +2,7 @@
 
 from msgspec.structs import replace
 
+from domain.decide import decide
 from domain.facts.refund_totals import range_with
 from domain.status import Outcome, RefundStatus
 from domain.view import snapshot
@@ -47,6 +48,9 @@ def test_the_range_of_totals_begins_with_the_one_that_was_stored_without_a_range
     replay = replay_until("succeeded")
     replay.deliver(received(first))
     older = replace(replay.existing, refund_total_range=None)
+    after = decide(older, received(second), older.id).payment
+    assert after is not None
+    assert after.refund_total_range == (300, 500)
     assert range_with(older, second) == range_with(replay.existing, second) == (300, 500)
     sure = replace(older, refund_total=replace(first, may_be_release=False))
     assert range_with(sure, second) == (500, 500)

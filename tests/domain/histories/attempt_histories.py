@@ -273,4 +273,15 @@ ATTEMPT_HISTORIES: Final = (
         ),
         Meaning(Status.REQUIRES_ACTION),
     ),
+    History(
+        "a look finds the first failure without its name, before another one of its code",
+        create(max_attempts=3),
+        (
+            Reported(failed("at_1", 2)),
+            Reported(failed(None, 5, event_id="obj_1.looked_at")),
+            confirm(),
+            Reported(failed("at_2", 9), needs="confirm:2"),
+        ),
+        Meaning(Status.REQUIRES_ACTION),
+    ),
 )

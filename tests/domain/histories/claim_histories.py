@@ -210,4 +210,19 @@ CLAIM_HISTORIES: Final = (
         ),
         _paid(800, re_1=_SUCCEEDED, again=_SUCCEEDED),
     ),
+    History(
+        "one refund of ours is changed under the key of another of the same amount",
+        create(),
+        (
+            _CAPTURED,
+            refund("re_1", 300),
+            refund("re_2", 300),
+            Reported(requested_refund_fact("re_1", _PENDING, 9, 300), needs="refund:re_1"),
+            Reported(
+                requested_refund_fact("re_1", _REFUNDED, 10, 300, caused_by=key("refund:re_2")),
+                needs="refund:re_2",
+            ),
+        ),
+        _paid(300, re_1=_SUCCEEDED, re_2=RefundMeaning(_REQUESTED)),
+    ),
 )

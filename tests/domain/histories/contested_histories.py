@@ -202,4 +202,52 @@ _OTHER_AMOUNTS: Final = (
     ),
 )
 
-CONTESTED_HISTORIES: Final = (*_TWO_ENDS, *_CANCEL_DEPENDS_ON_ORDER, *_TWO_OBJECTS, *_OTHER_AMOUNTS)
+_GIVEN: Final = RefundMeaning(RefundStatus.SUCCEEDED)
+_OTHER, _MORE = (
+    refund_fact(name, RefundStatus.SUCCEEDED, second, amount, caused_by=key("refund:re_1"))
+    for name, second, amount in (("other", 9, 400), ("more", 10, 600))
+)
+#: A refund of all is rejected where it is not known what all is.
+_WHAT_ALL_IS: Final = (
+    History(
+        "two refunds under the key of our refund of all are each all without the other",
+        create(),
+        (Reported(payment_fact(_SUCCEEDED, 4)), Reported(_OTHER), Reported(_MORE), refund("re_1")),
+        replace(_PAID, refunded=1000, refunds={"other": _GIVEN, "more": _GIVEN}),
+        (
+            replace(
+                _PAID,
+                refunded=1000,
+                refunds={
+                    "other": _GIVEN,
+                    "more": _GIVEN,
+                    "re_1": RefundMeaning(RefundStatus.REQUESTED),
+                },
+            ),
+        ),
+    ),
+    History(
+        "nothing is left, and somebody has refunded nothing under the key of our refund of all",
+        create(),
+        (
+            Reported(payment_fact(_SUCCEEDED, 4)),
+            refund("re_0", 1000),
+            Reported(
+                refund_fact("none", RefundStatus.SUCCEEDED, 9, 0, caused_by=key("refund:re_1"))
+            ),
+            refund("re_1"),
+        ),
+        replace(
+            _PAID,
+            refunds={"re_0": RefundMeaning(RefundStatus.REQUESTED), "none": _GIVEN},
+        ),
+    ),
+)
+
+CONTESTED_HISTORIES: Final = (
+    *_TWO_ENDS,
+    *_CANCEL_DEPENDS_ON_ORDER,
+    *_TWO_OBJECTS,
+    *_OTHER_AMOUNTS,
+    *_WHAT_ALL_IS,
+)

@@ -114,6 +114,20 @@ def test_a_payment_that_cannot_be_read_keeps_no_other_payments_event() -> None:
     assert (plan.quarantines, plan.misrouted) == ({}, [foreign])
 
 
+def test_a_quarantined_payments_result_waits_whatever_object_it_names() -> None:
+    """A result belongs to no other payment, so it is decided after the release, and kept."""
+    log = Log()
+    first = folded(log.create(ONE), log.webhook(ONE, "processing"))
+    first.quarantines[ONE] = ("evt_bad", "a defect")
+    result = log.result(ONE, object_id=object_of(TWO))
+    plan = folded(result, known=stored(first))
+    assert [str(row.outcome) for row in plan.inbox] == ["parked"]
+    released = folded(log.release(ONE), known=replace(stored(first, plan), payments=first.payments))
+    row = released.inbox[-1]
+    assert (row.outcome, row.apart) == (Outcome.CONFLICT, False)
+    assert object_of(TWO) in row.reason
+
+
 @pytest.mark.parametrize("reported_by", ["webhook", "result"])
 @pytest.mark.parametrize("across", [False, True])
 def test_another_payments_object_is_a_conflict(reported_by: str, *, across: bool) -> None:

@@ -245,4 +245,15 @@ RELEASE_HISTORIES: Final = (
         (_captured(1000), _candidate("given", 1000, 60, caused_by=key("capture:1"))),
         _paid(1000, 1000, given=_GIVEN),
     ),
+    History(
+        "somebody lets go of half under the key of our refund of all that was captured",
+        _MANUAL,
+        (
+            _HELD,
+            _captured(500),
+            _candidate("rest", 500, 9, caused_by=key("refund:re_1")),
+            refund("re_1"),
+        ),
+        _paid(500, 500, re_1=_GIVEN),
+    ),
 )

@@ -259,4 +259,29 @@ TOTAL_HISTORIES: Final = (
         (Reported(canceled(50, CancelCause.PROVIDER)), _total(1000, 50)),
         Meaning(Status.CANCELED),
     ),
+    History(
+        "somebody captures a part, and our own answered refund is in a total with the named rest",
+        create(capture_method="manual"),
+        (
+            Reported(payment_fact(ProviderStatus.SUCCEEDED, 9, captured=700)),
+            Reported(_named("let_go", 300, 9, may_be_release=True)),
+            _total(300, 9),
+            refund("re_1", 200),
+            _total(500, 20, "refund:re_1", caused_by=key("refund:re_1")),
+            Reported(acknowledged("refund:re_1"), needs="refund:re_1"),
+        ),
+        _paid(200, captured=700, re_1=_GIVEN),
+    ),
+    History(
+        "after the answer to our refund in a total, the client refunds all that is left",
+        create(),
+        (
+            _PAID,
+            refund("re_1", 400),
+            Reported(acknowledged("refund:re_1"), needs="refund:re_1"),
+            _total(400, 10, "refund:re_1", caused_by=key("refund:re_1")),
+            refund("re_2"),
+        ),
+        _paid(400, re_1=_GIVEN, re_2=RefundMeaning(RefundStatus.REQUESTED)),
+    ),
 )
