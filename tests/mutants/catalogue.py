@@ -19,6 +19,7 @@ from tests.mutants.bugs import (
     translation,
     worker,
 )
+from tests.mutants.bugs.accounts import kept
 from tests.mutants.bugs.reports import (
     actions,
     cancels,
@@ -65,6 +66,7 @@ BUGS: Final[tuple[Bug, ...]] = (
     *frozen.BUGS,
     *ingress.BUGS,
     *left.BUGS,
+    *kept.BUGS,
     *listed.BUGS,
     *log.BUGS,
     *looks.BUGS,

@@ -182,6 +182,26 @@ async def test_a_request_has_the_accounts_key_and_names_a_connected_account(
     assert sent.get("stripe-account") == connected
 
 
+@pytest.mark.parametrize(("name", "connected"), [("second", None), ("shop", "acct_3")])
+async def test_a_client_secret_is_read_of_the_account_that_has_the_payment(
+    file: File, monkeypatch: pytest.MonkeyPatch, name: str, connected: str | None
+) -> None:
+    """Its platform has no such payment intent, or another one of the same ID."""
+    monkeypatch.setenv("READ_KEY", "rk_live_of_the_second")
+    key = {"read_api_key": "env:READ_KEY"}
+    file.write({"second": {**SECOND, **key}, "shop": {**SHOP, **key}})
+    async with http_stub() as stub:
+        stub.response = ("200 OK", b'{"object": "payment_intent", "client_secret": "pi_secret"}')
+        monkeypatch.setenv(f"{PREFIX}STRIPE_API_BASE", stub.address)
+        readers = registry.client_secret_readers()
+        assert await readers[name].client_secret("pi_1") == "pi_secret"
+        for reader in readers.values():
+            await reader.close()
+    sent = dict(line.lower().split(": ", 1) for line in stub.head.splitlines()[1:] if line)
+    assert sent["authorization"] == "bearer rk_live_of_the_second"
+    assert sent.get("stripe-account") == connected
+
+
 def test_secrets_are_rotated_without_a_restart_and_without_a_gap(
     file: File, seconds: list[float]
 ) -> None:

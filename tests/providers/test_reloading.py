@@ -8,11 +8,12 @@ import pytest
 
 from providers.reloading import EVERY_S, Made, Reloading
 from schemas.settings import SettingsError
+from tests.support.log_lines import lines
 
 
 @dataclass
 class Words:
-    """A file with a word on each line; the word ``wrong`` makes it wrong."""
+    """A file with a word on each line; one that begins with ``wrong`` makes it wrong."""
 
     path: Path
     at: float = 0.0
@@ -22,8 +23,9 @@ class Words:
         """Reads the file."""
         self.reads += 1
         words = self.path.read_text().split()
-        if "wrong" in words:
-            raise SettingsError("a wrong word")
+        for word in words:
+            if word.startswith("wrong"):
+                raise SettingsError(f"there is the word {word}")
         return {word: word.upper() for word in words}, (self.path,)
 
     def write(self, text: str) -> None:
@@ -72,6 +74,32 @@ def test_a_wrong_file_changes_nothing_until_it_is_right(words: Words) -> None:
     words.write("three")
     words.at += EVERY_S
     assert dict(mapping) == {"three": "THREE"}
+
+
+def test_each_reason_why_a_file_is_refused_is_logged_once(
+    words: Words, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A second mistake after the first one is mended, and the same again after a right file."""
+    mapping = Reloading(words.make, lambda: words.at)
+    for text in ("wrong-1", "wrong-1", "wrong-2", "one", "wrong-2", "wrong-1"):
+        words.write(text)
+        for _ in range(3):
+            words.at += EVERY_S
+            assert dict(mapping) == {"one": "ONE"}
+    reasons = [line["reason"] for line in lines(caplog, "accounts.not_reloaded")]
+    assert [reason.rpartition(" ")[2] for reason in reasons] == [
+        "wrong-1", "wrong-2", "wrong-2", "wrong-1",
+    ]  # fmt: skip
+
+
+def test_a_file_that_was_replaced_by_one_of_the_same_size_and_time_is_read(words: Words) -> None:
+    """As tools do that set the times of what they copy, and within one tick of a coarse clock."""
+    times = words.path.stat()
+    mapping = Reloading(words.make, lambda: words.at)
+    words.write("two")
+    os.utime(words.path, ns=(times.st_atime_ns, times.st_mtime_ns))
+    words.at += EVERY_S
+    assert dict(mapping) == {"two": "TWO"}
 
 
 def test_a_file_that_is_gone_changes_nothing(words: Words) -> None:

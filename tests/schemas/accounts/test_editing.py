@@ -1,6 +1,7 @@
 """Changes of the file of accounts: whole or not at all, and the rest stays as it was written."""
 
 import json
+import os
 import threading
 from pathlib import Path
 from typing import Any, Final
@@ -8,7 +9,12 @@ from typing import Any, Final
 import pytest
 
 from schemas.accounts.editing import Document, rewrite, with_account, with_secrets
-from schemas.accounts.provider_accounts import AccountFile, AccountFileError, read_accounts
+from schemas.accounts.provider_accounts import (
+    BYTES_MAX,
+    AccountFile,
+    AccountFileError,
+    read_accounts,
+)
 
 ACCOUNT: Final[dict[str, Any]] = {
     "webhook_secrets": ["env:OLD"],
@@ -105,6 +111,27 @@ def test_the_file_is_replaced_as_a_whole(path: Path) -> None:
     assert (after.st_mode, after.st_uid) == (before.st_mode, before.st_uid)
     assert after.st_ino != before.st_ino
     assert list(path.parent.iterdir()) == [path]
+
+
+def test_the_file_stays_with_its_owner(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The programs run as another user than the one who changes it, such as root."""
+    given: list[tuple[int, int]] = []
+    before = path.stat()
+    monkeypatch.setattr(os, "geteuid", lambda: before.st_uid + 1)
+    monkeypatch.setattr(os, "fchown", lambda _, user, group: given.append((user, group)))
+    rewrite(path, unchanged, unchecked)
+    assert given == [(before.st_uid, before.st_gid)]
+
+
+def test_a_file_that_would_be_too_large_to_be_read_is_not_written(path: Path) -> None:
+    """It is measured as it is written, which takes more room than it may have had before."""
+    tenants = {f"tenant-{n}": {"default": "second"} for n in range(20_000)}
+    path.write_text(json.dumps({**FILE, "tenants": tenants}, separators=(",", ":")))
+    before = path.read_bytes()
+    assert len(before) < BYTES_MAX
+    with pytest.raises(AccountFileError, match=f"it would be larger than {BYTES_MAX} bytes"):
+        rewrite(path, unchanged, unchecked)
+    assert path.read_bytes() == before
 
 
 def test_what_a_link_points_to_is_replaced(path: Path) -> None:

@@ -119,3 +119,20 @@ def test_an_unknown_account_exits_with_two(capsys: pytest.CaptureFixture[str]) -
     """The error names those that there are."""
     assert main(["accounts", "check", "third"]) == COULD_NOT_RUN
     assert "no account third; there are: stripe, second, shop" in capsys.readouterr().err
+
+
+def test_an_account_of_the_file_has_an_endpoint_of_its_own_address(
+    provider: Simulator, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Another account's endpoint brings none of its events."""
+    monkeypatch.setenv("SECOND_KEY", API_KEY)
+
+    def endpoint() -> str:
+        main(["accounts", "check", "second"])
+        return capsys.readouterr().out.splitlines()[-1]
+
+    assert endpoint().startswith("second  endpoint  wrong")
+    provider.client.v1.webhook_endpoints.create(
+        {"url": "https://pay.example/webhooks/stripe/second", "enabled_events": ["*"]}
+    )
+    assert endpoint().startswith("second  endpoint  ok")

@@ -147,6 +147,20 @@ async def test_a_webhook_whose_object_stays_unknown_ends_as_ignored(
     assert (routing.sent(), await waiting(pool)) == ([], [])
 
 
+async def test_a_waiting_webhook_ends_beside_one_of_its_event_that_was_ignored(
+    routing: Routing, pool: Pool, clock: Clock
+) -> None:
+    """The first reason stays. Nothing that waits behind it is held up."""
+    await routing.router.route([unrouted(ONE), payout("evt_1"), unrouted(TWO, "evt_2")])
+    clock.forward(2 * MAX_AGE_S)
+    await routing.router.route_waiting()
+    assert await waiting(pool) == []
+    assert [each[:2] for each in await ignored(pool)] == [
+        ("evt_1", "payout.paid"),
+        ("evt_2", "refund.updated"),
+    ]
+
+
 async def test_a_payment_intent_without_our_id_is_ignored_at_once(
     routing: Routing, pool: Pool
 ) -> None:

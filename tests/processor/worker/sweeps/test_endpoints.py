@@ -12,6 +12,7 @@ from ports.provider import ProviderUnavailableError
 from processor.worker.metrics import WorkerMetrics
 from processor.worker.sweeps import endpoints
 from processor.worker.sweeps.reconciler import Reconciler
+from runtime.heartbeat import Heartbeat
 from schemas.settings import WorkerSettings
 from tests.support.builders import Clock
 from tests.support.programs.sweeping import Leads
@@ -51,10 +52,12 @@ class Asking:
 
     def __init__(self) -> None:
         self.check, self.registry, self.leadership = Check(), CollectorRegistry(), Leads()
+        #: The time by which heartbeats are late, in seconds.
+        self.at = 0.0
         none = cast("Any", None)
         self.reconciler = Reconciler(
             none, none, {}, {}, WorkerSettings(), WorkerMetrics(self.registry), Clock(),
-            self.leadership, checks={"second": self.check},
+            self.leadership, lambda: Heartbeat(lambda: self.at), {"second": self.check},
         )  # fmt: skip
         (self.sweep,) = (s for s in self.reconciler.sweeps if s.name == "endpoints/second")
 
@@ -118,3 +121,17 @@ async def test_only_the_worker_that_leads_has_the_gauge() -> None:
 async def test_it_is_asked_every_hour() -> None:
     """By a clock of its own."""
     assert Asking().sweep.every_s == WorkerSettings().endpoints_every_s == 3600.0
+
+
+async def test_a_worker_is_not_restarted_while_a_provider_takes_its_time() -> None:
+    """A check may take as long as all its requests; only what takes longer is late."""
+    asking = Asking()
+    asking.check.answer = None
+    running = asyncio.ensure_future(asking.reconciler.run(asking.sweep))
+    await asyncio.sleep(0)
+    asking.at = endpoints.CHECK_TIMEOUT_S
+    assert asking.sweep.heartbeat.silent_s == 0
+    asking.at += 1
+    assert asking.sweep.heartbeat.silent_s == 1
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)

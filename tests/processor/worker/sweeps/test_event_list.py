@@ -45,6 +45,18 @@ async def test_the_events_after_the_cursor_go_to_their_payments(sweeping: Sweepi
     assert sweeping.provider.cursors == [None, "evt_2"]
 
 
+async def test_each_event_that_no_webhook_brought_is_counted(sweeping: Sweeping) -> None:
+    """By what found it, however many came in one page."""
+    sweeping.provider.pages = [
+        [event(ONE, "evt_1"), event(TWO, "evt_2")],
+        [event(ONE, "evt_3")],
+    ]
+    await sweeping.round()
+    labels = {"provider": "stripe", "source": "event_list"}
+    found = sweeping.registry.get_sample_value("payments_reconciled_events_total", labels)
+    assert found == 3
+
+
 async def test_the_cursor_moves_page_by_page(sweeping: Sweeping) -> None:
     """Only a page that was not published is read again."""
     pages = [[event(ONE, f"evt_{n}")] for n in range(3)]

@@ -133,6 +133,17 @@ async def test_the_list_is_read_once_a_day_whoever_leads(pool: Pool, clock: Cloc
         assert since == [clock.now - timedelta(days=90)] * asked
 
 
+async def test_a_reading_in_the_future_counts_as_none(sweeping: Sweeping, clock: Clock) -> None:
+    """The clock was ahead, and was set back: the list is not left unread until it is reached."""
+    clock.forward(100 * DAY_S)
+    await sweeping.round()
+    clock.forward(-100 * DAY_S)
+    for asked in (2, 2):
+        await sweeping.round()
+        assert len(sweeping.provider.parts_asked) == asked
+    assert sweeping.provider.parts_asked[-1] == NOW - timedelta(days=180)
+
+
 async def test_a_reading_that_did_not_end_goes_on_where_it_ended(
     sweeping: Sweeping, pool: Pool, clock: Clock
 ) -> None:

@@ -122,3 +122,15 @@ async def test_somebodys_refund_of_the_same_second_leaves_ours(
         _event("refund.created", "re_1", key="somebody"),
     ]
     assert await _found(api) == Acknowledged("re_2")
+
+
+async def test_of_a_refund_that_its_own_event_proves_the_charges_event_proves_no_other(
+    api: StripeApi, lists: dict[str, list[Any]]
+) -> None:
+    """Both report the one refund. Its ID may stand on an older one of the same second."""
+    lists["/v1/refunds"] = [_refund("re_1"), _refund("re_copy")]
+    lists["/v1/events"] = [
+        _event("charge.refunded", "ch_1"),
+        _event("refund.created", "re_1"),
+    ]
+    assert await _found(api) == Acknowledged("re_1")

@@ -1,0 +1,1 @@
+"""Planted bugs of several accounts: their file, and what is done for each."""
