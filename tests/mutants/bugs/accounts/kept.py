@@ -98,7 +98,7 @@ BUGS: Final = (
         "postgres.routing:IGNORE_WAITING",
         "on conflict do nothing",
         "",
-        "one event that was ignored before stops the router for ever",
+        "what was ignored once becomes a dead letter as well",
         (_ROUTER.format("a_waiting_webhook_ends_beside_one_of_its_event_that_was_ignored"),),
         servers=True,
     ),
