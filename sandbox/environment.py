@@ -24,6 +24,8 @@ STRIPE_ACCOUNT: Final = "acct_sandbox"
 DEFAULT_PARTITIONS: Final = "4"
 #: The simulator has no rate limit.
 SIMULATOR_PER_S: Final = "100000"
+#: It lists an event at once, so nobody has to wait for it, in seconds.
+LISTED_WITHIN_S: Final = "1"
 
 
 @dataclass(frozen=True)
@@ -90,6 +92,7 @@ def compose(
         "PAYMENTS_STRIPE_LIVEMODE": "false",
         "PAYMENTS_STRIPE_REQUESTS_PER_S": SIMULATOR_PER_S,
         "PAYMENTS_STRIPE_WEBHOOK_SECRETS": own.stripe_webhook_secret,
+        "PAYMENTS_EVENT_LIST_SETTLES_S": LISTED_WITHIN_S,
         "PAYMENTS_API_KEYS": f"{TENANT}:{digest}",
         "PAYMENTS_SANDBOX_API_KEY": own.api_key,
         "PAYMENTS_INGRESS_URL": f"http://{HOST}:{settings.ingress_port}",

@@ -33,6 +33,7 @@ from ports.rate_budget import RateBudget
 from ports.stores import Outbox, RecordSender
 from ports.texts import storable
 from ports.work_items import ClaimedCall, LookUpShare
+from processor.worker.absences import Absences
 from processor.worker.adapter_call import call_adapter
 from processor.worker.breaker import CircuitBreaker
 from processor.worker.lease import Lease
@@ -56,6 +57,7 @@ SPREAD_S: Final = 0.5
 LOOK_UP_LATER_S: Final = 1.0
 _NO_ROOM: Final = "it can't be looked up while as many others are"
 _NEVER_HAPPENED: Final = NotNow("looked up: it has not happened")
+_NOT_LISTED: Final = Unknown("looked up: it may be listed later", is_available=True)
 
 
 class Dispatcher:
@@ -94,6 +96,7 @@ class Dispatcher:
         open_for = timedelta(seconds=settings.breaker_open_s)
         self._lease = timedelta(seconds=settings.call_lease_s)
         self._key_lifetime = timedelta(seconds=settings.call_key_lifetime_s)
+        self._absences = Absences(settings.event_list_settles_s, clock)
         self._breakers = {
             name: CircuitBreaker(settings.breaker_failures, open_for, clock) for name in clients
         }
@@ -190,6 +193,7 @@ class Dispatcher:
         if isinstance(outcome, Acknowledged | Refused):
             await lease.renew_during(self._sender.send([self._result(claimed, outcome)]))
             is_ours = await self._store.finish(claimed, _outcome_text(outcome), self._clock())
+            self._absences.forget(claimed.key)
         else:
             is_ours = await self._reschedule(claimed, outcome)
         if not is_ours:
@@ -214,8 +218,8 @@ class Dispatcher:
         """Calls the provider, or looks the outcome up where calling again cannot reveal it."""
         client = self._clients[claimed.call.provider]
         may_look_up = partial(self._slots[claimed.call.provider].look_up, claimed.call.key)
-        last_tried_at = claimed.key_first_used_at + self._key_lifetime
-        if self._clock() < last_tried_at:
+        tried_until = claimed.key_first_used_at + self._key_lifetime
+        if self._clock() < tried_until:
             sent = claimed.sent or client.prepare(claimed.call)
             if isinstance(sent, Refused):
                 return sent
@@ -224,10 +228,20 @@ class Dispatcher:
             outcome = await client.call(claimed.call, claimed.key, sent)
             if not (isinstance(outcome, Unknown) and outcome.repeats):
                 return outcome
+            tried_until = self._absences.replayed(claimed.key)
             if not may_look_up():
                 return replace(outcome, reason=f"{outcome.reason}; {_NO_ROOM}", is_available=True)
         elif not may_look_up():
             return NotSent(_NO_ROOM, LOOK_UP_LATER_S)
+        return await self._look_up(claimed, tried_until)
+
+    async def _look_up(self, claimed: ClaimedCall, tried_until: datetime) -> CallOutcome:
+        """Looks the outcome of a call up that was not tried after this time."""
+        client = self._clients[claimed.call.provider]
+        complete_at = self._absences.complete_at(tried_until)
+        is_complete = self._clock() >= complete_at
+        # with another time nothing is gone on with that was read while events could be missing
+        last_tried_at = complete_at if is_complete else tried_until
         try:
             found = await client.look_up(claimed.call, claimed.created_at, last_tried_at)
         except RateLimitedError as error:
@@ -235,7 +249,7 @@ class Dispatcher:
         except ProviderUnavailableError as error:
             has_answered = isinstance(error, MissingError)
             return Unknown(f"can't be looked up: {error}", is_available=has_answered)
-        return found or _NEVER_HAPPENED
+        return found or (_NEVER_HAPPENED if is_complete else _NOT_LISTED)
 
     async def _reschedule(self, claimed: ClaimedCall, outcome: Unknown | NotNow | NotSent) -> bool:
         """Sets when the call is due again. Returns whether the claim was still ours."""
@@ -243,6 +257,7 @@ class Dispatcher:
         error = storable(outcome.reason)
         if isinstance(outcome, NotNow):
             wait = timedelta(0) if outcome is _NEVER_HAPPENED else self._backoff(claimed)
+            self._absences.forget(claimed.key)
             return await self._store.retry_with_new_key(claimed, now + wait, error)
         if isinstance(outcome, NotSent):  # no failure: the back-off is the budget's
             wait_s = (outcome.retry_after_s or 0) + self._rng.uniform(0, SPREAD_S)

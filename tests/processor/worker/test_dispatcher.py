@@ -24,7 +24,7 @@ from schemas.identity import result_event_id
 from schemas.topics import PROVIDER_RESULTS
 from tests.support import database
 from tests.support.builders import NOW, Clock, Log
-from tests.support.programs.calling import BASE_S, KEY, KEY_S, MAX_S, Caller, as_input
+from tests.support.programs.calling import BASE_S, KEY, KEY_S, MAX_S, SETTLES_S, Caller, as_input
 from tests.support.programs.folding import ONE
 
 pytestmark = pytest.mark.anyio
@@ -145,7 +145,7 @@ async def test_a_call_that_never_happened_is_retried_at_once_under_a_new_key(
 ) -> None:
     """The new key has a lifetime of its own."""
     await caller.round()
-    clock.forward(KEY_S)
+    clock.forward(KEY_S + SETTLES_S)
     caller.provider.found = [None]
     await caller.round()
     assert await caller.due_at() == clock.now
@@ -171,11 +171,11 @@ async def test_a_look_up_knows_when_its_key_was_last_used(caller: Caller, clock:
     """What was made later is not the call's; the time is the same for all look-ups of one key."""
     await caller.round()
     caller.provider.found = [Unknown("not all"), Unknown("not all"), None]
+    clock.forward(KEY_S + SETTLES_S)
     for _ in range(3):
-        clock.forward(KEY_S)
         await caller.round()
-    end = timedelta(seconds=KEY_S)
-    assert caller.provider.last_tries == [NOW + end, NOW + end, NOW + end]
+        clock.forward(MAX_S)
+    assert caller.provider.last_tries == [NOW + timedelta(seconds=KEY_S + SETTLES_S)] * 3
 
 
 async def test_a_call_that_may_succeed_later_is_not_retried_at_once(

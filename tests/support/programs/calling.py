@@ -20,8 +20,8 @@ from tests.support.builders import Clock, Log, payment, received
 from tests.support.fakes import Provider, RecordingSender
 from tests.support.programs.folding import ONE
 
-#: Seconds: a lease, the first wait, the longest wait, the life of a key.
-LEASE_S, BASE_S, MAX_S, KEY_S = 60.0, 1.0, 8.0, 3600.0
+#: Seconds: a lease, the first wait, the longest wait, the life of a key, how late a list may be.
+LEASE_S, BASE_S, MAX_S, KEY_S, SETTLES_S = 60.0, 1.0, 8.0, 3600.0, 120.0
 KEY: Final = f"{ONE}:create"
 
 
@@ -53,6 +53,7 @@ class Caller:
             "call_backoff_base_s": BASE_S,
             "call_backoff_max_s": MAX_S,
             "call_key_lifetime_s": KEY_S,
+            "event_list_settles_s": SETTLES_S,
             "breaker_failures": 100,
         }
         self.calls = Dispatcher(

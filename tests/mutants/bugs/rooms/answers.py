@@ -7,6 +7,7 @@ from tests.mutants.planted import Bug
 _PART_LIST: Final = "tests/processor/worker/sweeps/test_part_list.py::test_{}"
 _EVENT_LIST: Final = "tests/processor/worker/sweeps/test_event_list.py::test_{}"
 _RECONCILER: Final = "tests/processor/worker/sweeps/test_reconciler.py::test_{}"
+_ABSENCES: Final = "tests/processor/worker/test_absences.py::test_{}"
 _BREAKER: Final = "tests/processor/worker/test_call_breaker.py::test_{}"
 _STRIPE: Final = "tests/providers/stripe/access/test_parts.py::test_{}"
 _LISTS: Final = "tests/providers/examplepay/test_lists.py::test_{}"
@@ -223,6 +224,60 @@ BUGS: Final = (
         "has_answered = False",
         "a few look-ups of deleted test data stop every call",
         (_BREAKER.format("a_missing_object_does_not_open_the_breaker"),),
+        servers=True,
+    ),
+    Bug(
+        "worker",
+        "processor.worker.dispatcher:Dispatcher._look_up",
+        "_NEVER_HAPPENED if is_complete else _NOT_LISTED",
+        "_NEVER_HAPPENED",
+        "a call whose event is listed late is made a second time, under the next key",
+        (_ABSENCES.format("an_event_that_is_listed_late_is_not_done_a_second_time"),),
+        servers=True,
+    ),
+    Bug(
+        "worker",
+        "processor.worker.absences:Absences.complete_at",
+        "tried_until + self._settles",
+        "tried_until",
+        "an old key's call whose event is listed late is made a second time",
+        (_ABSENCES.format("with_an_old_key_a_call_never_happened_when_the_list_is_complete"),),
+        servers=True,
+    ),
+    Bug(
+        "worker",
+        "processor.worker.dispatcher:Dispatcher._look_up",
+        "complete_at if is_complete else tried_until",
+        "tried_until",
+        "what is listed late behind the place that a look-up has reached is never read",
+        (_ABSENCES.format("what_was_read_before_the_list_was_complete_is_read_again"),),
+        servers=True,
+    ),
+    Bug(
+        "worker",
+        "processor.worker.dispatcher:Dispatcher._look_up",
+        "_NEVER_HAPPENED if is_complete",
+        "_NEVER_HAPPENED if self._clock() >= complete_at",
+        "a list that was read before it was complete proves that nothing happened",
+        (_ABSENCES.format("a_list_that_became_complete_during_a_look_up_proves_nothing"),),
+        servers=True,
+    ),
+    Bug(
+        "worker",
+        "processor.worker.absences:Absences.replayed",
+        "self._replayed_at.setdefault(key, self._clock())",
+        "self._clock()",
+        "a call that failed at the provider for good is looked up until its key is old",
+        (_ABSENCES.format("after_a_replay_a_call_never_happened_when_the_list_is_complete"),),
+        servers=True,
+    ),
+    Bug(
+        "worker",
+        "processor.worker.dispatcher:Dispatcher._attempt",
+        "tried_until = self._absences.replayed(claimed.key)",
+        "self._absences.replayed(claimed.key)",
+        "a call that failed at the provider for good is made again 20 hours later",
+        (_ABSENCES.format("after_a_replay_a_call_never_happened_when_the_list_is_complete"),),
         servers=True,
     ),
 )
