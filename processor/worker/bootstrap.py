@@ -19,9 +19,10 @@ from ports.stores import Outbox
 from postgres.deadlines import CONNECTING, ServingConnection
 from postgres.rate_budgets import PostgresRateBudgets
 from postgres.stores import Pool, PostgresHistory, PostgresOutbox, PostgresRouting, PostgresSweeps
-from processor.worker import consumer_lag, dispatcher
+from processor.worker import consumer_lag
+from processor.worker.calls import dispatcher
+from processor.worker.calls.dispatcher import Dispatcher
 from processor.worker.consumer_lag import ConsumerLag
-from processor.worker.dispatcher import Dispatcher
 from processor.worker.loops import HeartbeatOutbox, Loop, run_loops
 from processor.worker.metrics import BudgetMetrics, WorkerMetrics
 from processor.worker.rate_budget import SharedBudget

@@ -7,7 +7,7 @@ from typing import Any
 from ports.producer_record import ProducerRecord
 from ports.provider import CallOutcome, NotNow, Refused, Unknown, Webhook
 from ports.work_items import ClaimedCall
-from processor.worker.dispatcher import Dispatcher
+from processor.worker.calls.dispatcher import Dispatcher
 from processor.worker.sweeps.reconciler import Reconciler
 from providers.stripe.client import StripeApi
 from providers.stripe.webhooks import StripeWebhooks, read

@@ -18,7 +18,7 @@ from ports.provider import Acknowledged, CallOutcome, FetchedEvent, ProviderUnav
 from ports.work_items import ClaimedCall, PlannedLook
 from processor.stream.batch import BatchProcessor
 from processor.stream.metrics import StreamMetrics
-from processor.worker.dispatcher import Dispatcher
+from processor.worker.calls.dispatcher import Dispatcher
 from processor.worker.metrics import WorkerMetrics
 from processor.worker.router import Router
 from processor.worker.sweeps.access import Access

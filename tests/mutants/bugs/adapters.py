@@ -328,7 +328,7 @@ BUGS: Final = (
     ),
     Bug(
         "worker",
-        "processor.worker.dispatcher:Dispatcher.make_call",
+        "processor.worker.calls.dispatcher:Dispatcher.make_call",
         "and not outcome.is_available",
         "",
         "a call that nothing proves stops the calls of all other payments",

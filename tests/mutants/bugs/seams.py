@@ -100,7 +100,7 @@ BUGS: Final = (
     ),
     Bug(
         "worker",
-        "processor.worker.lease:Lease._renew_once",
+        "processor.worker.calls.lease:Lease._renew_once",
         "is_ours is False or",
         "",
         "a call continues although another worker has its lease",
@@ -225,7 +225,7 @@ BUGS: Final = (
     ),
     Bug(
         "worker",
-        "processor.worker.lease:Lease._renew_once",
+        "processor.worker.calls.lease:Lease._renew_once",
         "or loop.time() >= self._until",
         "",
         "without Postgres a call continues after its lease, while another worker makes it too",
@@ -357,7 +357,7 @@ BUGS: Final = (
     ),
     Bug(
         "worker",
-        "processor.worker.lease:Lease._renew_once",
+        "processor.worker.calls.lease:Lease._renew_once",
         "self._until = began + self._lease_s",
         "str(began)",
         "every call longer than its lease is cancelled, though the lease was renewed",

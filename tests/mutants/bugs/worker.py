@@ -22,7 +22,7 @@ _ROUTER_OFFSETS: Final = "tests/processor/worker/routing/test_router_offsets.py:
 BUGS: Final = (
     Bug(
         "worker",
-        "processor.worker.slots:Slots.free",
+        "processor.worker.calls.slots:Slots.free",
         "self._size - len(self._keys)",
         "self._size",
         "more than PAYMENTS_CALL_CONCURRENCY calls run at a time",
@@ -31,7 +31,7 @@ BUGS: Final = (
     ),
     Bug(
         "worker",
-        "processor.worker.slots:Slots.take",
+        "processor.worker.calls.slots:Slots.take",
         "task.add_done_callback(self._release)",
         "task.done()",
         "once the limit of concurrent calls was reached, no call is made any more",
@@ -40,7 +40,7 @@ BUGS: Final = (
     ),
     Bug(
         "worker",
-        "processor.worker.dispatcher:Dispatcher._attempt",
+        "processor.worker.calls.dispatcher:Dispatcher._look_up",
         "claimed.created_at",
         "claimed.key_first_used_at",
         (
@@ -52,7 +52,7 @@ BUGS: Final = (
     ),
     Bug(
         "worker",
-        "processor.worker.dispatcher:Dispatcher._attempt",
+        "processor.worker.calls.dispatcher:Dispatcher._attempt",
         "claimed.key_first_used_at + self._key_lifetime",
         "self._clock() + self._key_lifetime",
         "an expired key is used again: the customer pays twice",
@@ -61,7 +61,7 @@ BUGS: Final = (
     ),
     Bug(
         "worker",
-        "processor.worker.dispatcher:Dispatcher._reschedule",
+        "processor.worker.calls.dispatcher:Dispatcher._reschedule",
         "max(self._backoff(claimed), retry_after)",
         "self._backoff(claimed)",
         "the provider's Retry-After is ignored",
@@ -70,7 +70,7 @@ BUGS: Final = (
     ),
     Bug(
         "worker",
-        "processor.worker.dispatcher:Dispatcher._backoff",
+        "processor.worker.calls.dispatcher:Dispatcher._backoff",
         "min(claimed.attempts - 1, 20)",
         "(claimed.attempts - 1)",
         "a call tried a thousand times raises OverflowError and is never tried again",
@@ -79,7 +79,7 @@ BUGS: Final = (
     ),
     Bug(
         "worker",
-        "processor.worker.dispatcher:Dispatcher._backoff",
+        "processor.worker.calls.dispatcher:Dispatcher._backoff",
         "self._settings.call_backoff_max_s,",
         "",
         "a call that failed for a while is next tried in weeks",
@@ -88,7 +88,7 @@ BUGS: Final = (
     ),
     Bug(
         "worker",
-        "processor.worker.dispatcher:Dispatcher.make_call",
+        "processor.worker.calls.dispatcher:Dispatcher.make_call",
         "breaker.call_failed() #",
         "pass #",
         "a trial call whose lease is lost leaves the breaker open for ever",
@@ -97,7 +97,7 @@ BUGS: Final = (
     ),
     Bug(
         "worker",
-        "processor.worker.dispatcher:Dispatcher.make_call",
+        "processor.worker.calls.dispatcher:Dispatcher.make_call",
         "isinstance(outcome, Unknown)",
         "isinstance(outcome, Refused)",
         "refusals open the breaker, and unknown results do not",
@@ -106,7 +106,7 @@ BUGS: Final = (
     ),
     Bug(
         "worker",
-        "processor.worker.dispatcher:Dispatcher._reschedule",
+        "processor.worker.calls.dispatcher:Dispatcher._reschedule",
         "timedelta(0) if outcome is _NEVER_HAPPENED else self._backoff(claimed)",
         "timedelta(0)",
         "a call that the provider can't execute yet is retried at once, without a pause",
@@ -115,7 +115,7 @@ BUGS: Final = (
     ),
     Bug(
         "worker",
-        "processor.worker.breaker:CircuitBreaker.call_failed",
+        "processor.worker.calls.breaker:CircuitBreaker.call_failed",
         "self._trying = False",
         "pass",
         "after one failed trial call an open breaker never closes",
@@ -123,7 +123,7 @@ BUGS: Final = (
     ),
     Bug(
         "worker",
-        "processor.worker.breaker:CircuitBreaker.admits",
+        "processor.worker.calls.breaker:CircuitBreaker.admits",
         "or self._opened_at <= self._clock() < self._opened_at + self._open_for",
         "",
         "an open breaker does not wait before its trial call",
@@ -131,7 +131,7 @@ BUGS: Final = (
     ),
     Bug(
         "worker",
-        "processor.worker.breaker:CircuitBreaker.admits",
+        "processor.worker.calls.breaker:CircuitBreaker.admits",
         "self._opened_at <= self._clock() < self._opened_at",
         "self._clock() < self._opened_at",
         "after our clock was an hour ahead, no call is made for an hour",
@@ -139,7 +139,7 @@ BUGS: Final = (
     ),
     Bug(
         "worker",
-        "processor.worker.breaker:CircuitBreaker.call_succeeded",
+        "processor.worker.calls.breaker:CircuitBreaker.call_succeeded",
         "self._failed, self._opened_at, self._trying = 0, None, False",
         "self._opened_at, self._trying = None, False",
         "failures that are not in a row open the breaker",
@@ -147,7 +147,7 @@ BUGS: Final = (
     ),
     Bug(
         "worker",
-        "processor.worker.breaker:CircuitBreaker.call_failed",
+        "processor.worker.calls.breaker:CircuitBreaker.call_failed",
         "self._failed >= self._limit",
         "self._failed > self._limit",
         "the breaker opens one failure later than PAYMENTS_BREAKER_FAILURES",
@@ -155,7 +155,7 @@ BUGS: Final = (
     ),
     Bug(
         "worker",
-        "processor.worker.breaker:CircuitBreaker.call_started",
+        "processor.worker.calls.breaker:CircuitBreaker.call_started",
         "self._opened_at is not None",
         "False",
         "an open breaker admits all calls at once instead of one trial call",
@@ -307,7 +307,7 @@ BUGS: Final = (
     ),
     Bug(
         "worker",
-        "processor.worker.dispatcher:Dispatcher.claim_and_start",
+        "processor.worker.calls.dispatcher:Dispatcher.claim_and_start",
         "LookUpShare(slots.free_for_look_ups, now - self._key_lifetime)",
         "None",
         "sixteen slow look-ups hold up every call",
@@ -316,7 +316,7 @@ BUGS: Final = (
     ),
     Bug(
         "worker",
-        "processor.worker.slots:Slots.free_for_look_ups",
+        "processor.worker.calls.slots:Slots.free_for_look_ups",
         "self._look_ups_max - taken",
         "self._look_ups_max",
         "slow look-ups take one slot after another",
@@ -324,7 +324,7 @@ BUGS: Final = (
     ),
     Bug(
         "worker",
-        "processor.worker.slots:Slots.look_up",
+        "processor.worker.calls.slots:Slots.look_up",
         "and not self.free_for_look_ups",
         "and False",
         "calls that turn into look-ups take every slot",
@@ -332,7 +332,7 @@ BUGS: Final = (
     ),
     Bug(
         "worker",
-        "processor.worker.slots:Slots._release",
+        "processor.worker.calls.slots:Slots._release",
         "if call_key not in self._keys.values():",
         "if True:",
         "look-ups that can't be cancelled take every slot",
@@ -340,7 +340,7 @@ BUGS: Final = (
     ),
     Bug(
         "worker",
-        "processor.worker.dispatcher:Dispatcher._attempt",
+        "processor.worker.calls.dispatcher:Dispatcher._attempt",
         'return replace(outcome, reason=f"{outcome.reason}; {_NO_ROOM}", is_available=True)',
         "pass",
         "responses that are repeated take every slot for their look-ups",

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from ports.provider import Acknowledged, NotNow, Unknown
-from processor.worker.absences import REMEMBERED_MAX, Absences
+from processor.worker.calls.absences import REMEMBERED_MAX, Absences
 from tests.support.builders import NOW, Clock
 from tests.support.programs.calling import KEY, KEY_S, MAX_S, SETTLES_S, Caller
 

@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from processor.worker.breaker import CircuitBreaker
+from processor.worker.calls.breaker import CircuitBreaker
 from tests.support.builders import Clock
 
 OPEN_FOR_S = 5.0

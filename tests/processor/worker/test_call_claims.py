@@ -12,7 +12,7 @@ from ports.provider import Acknowledged, Refused
 from ports.work_items import ClaimedCall, LookUpShare
 from postgres import outbox as store
 from postgres.stores import Pool, PostgresOutbox
-from processor.worker import dispatcher
+from processor.worker.calls import dispatcher
 from tests.support import database
 from tests.support.builders import NOW, Clock, Log, event_body
 from tests.support.programs.calling import KEY, LEASE_S, Caller, as_input, create_due_calls

@@ -8,7 +8,7 @@ import pytest
 
 from ports.provider import Acknowledged, Refused
 from postgres.stores import Pool, PostgresOutbox
-from processor.worker import adapter_call
+from processor.worker.calls import adapter_call
 from tests.support import database
 from tests.support.builders import Clock
 from tests.support.fakes import Provider

@@ -19,7 +19,7 @@ from ports.provider import (
 )
 from ports.rate_budget import Unlimited
 from postgres.stores import Pool
-from processor.worker.dispatcher import SPREAD_S
+from processor.worker.calls.dispatcher import SPREAD_S
 from schemas.identity import result_event_id
 from schemas.topics import PROVIDER_RESULTS
 from tests.support import database

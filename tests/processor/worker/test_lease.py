@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 import pytest
 
 from ports.errors import LeaseLostError, StoreUnavailableError
-from processor.worker import lease
-from processor.worker.lease import Lease
+from processor.worker.calls import lease
+from processor.worker.calls.lease import Lease
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.anyio

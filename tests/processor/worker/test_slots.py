@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from processor.worker.slots import Slots
+from processor.worker.calls.slots import Slots
 
 pytestmark = pytest.mark.anyio
 

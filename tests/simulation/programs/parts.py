@@ -8,7 +8,7 @@ from decisions.decode import Decoder
 from messaging.transactional_publisher import StatePublisher
 from processor.stream.batch import BatchProcessor
 from processor.stream.dedup_table import DedupTable
-from processor.worker.dispatcher import Dispatcher
+from processor.worker.calls.dispatcher import Dispatcher
 from processor.worker.router import Router
 from processor.worker.sweeps.reconciler import Reconciler
 from providers.stripe.client import StripeApi

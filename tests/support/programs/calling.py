@@ -12,7 +12,7 @@ from ports.producer_record import ProducerRecord
 from ports.records import ConsumedRecord, DecodedInput, RecordOffset
 from ports.stores import Outbox
 from postgres.stores import Pool, PostgresOutbox
-from processor.worker.dispatcher import LOOP, Dispatcher
+from processor.worker.calls.dispatcher import LOOP, Dispatcher
 from processor.worker.metrics import WorkerMetrics
 from schemas.settings import WorkerSettings
 from tests.support import database

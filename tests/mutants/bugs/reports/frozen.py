@@ -10,7 +10,7 @@ _CONFORMANCE: Final = "tests/conformance/test_calls.py::test_{}"
 BUGS: Final = (
     Bug(
         "worker",
-        "processor.worker.dispatcher:Dispatcher._attempt",
+        "processor.worker.calls.dispatcher:Dispatcher._attempt",
         "claimed.sent or client.prepare(claimed.call)",
         "client.prepare(claimed.call)",
         "after an upgrade, a retry is another request under the same key: an error, for 20 hours",

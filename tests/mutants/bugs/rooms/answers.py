@@ -219,7 +219,7 @@ BUGS: Final = (
     ),
     Bug(
         "worker",
-        "processor.worker.dispatcher:Dispatcher._attempt",
+        "processor.worker.calls.dispatcher:Dispatcher._look_up",
         "has_answered = isinstance(error, MissingError)",
         "has_answered = False",
         "a few look-ups of deleted test data stop every call",
@@ -228,7 +228,7 @@ BUGS: Final = (
     ),
     Bug(
         "worker",
-        "processor.worker.dispatcher:Dispatcher._look_up",
+        "processor.worker.calls.dispatcher:Dispatcher._look_up",
         "_NEVER_HAPPENED if is_complete else _NOT_LISTED",
         "_NEVER_HAPPENED",
         "a call whose event is listed late is made a second time, under the next key",
@@ -237,7 +237,7 @@ BUGS: Final = (
     ),
     Bug(
         "worker",
-        "processor.worker.absences:Absences.complete_at",
+        "processor.worker.calls.absences:Absences.complete_at",
         "tried_until + self._settles",
         "tried_until",
         "an old key's call whose event is listed late is made a second time",
@@ -246,7 +246,7 @@ BUGS: Final = (
     ),
     Bug(
         "worker",
-        "processor.worker.dispatcher:Dispatcher._look_up",
+        "processor.worker.calls.dispatcher:Dispatcher._look_up",
         "complete_at if is_complete else tried_until",
         "tried_until",
         "what is listed late behind the place that a look-up has reached is never read",
@@ -255,7 +255,7 @@ BUGS: Final = (
     ),
     Bug(
         "worker",
-        "processor.worker.dispatcher:Dispatcher._look_up",
+        "processor.worker.calls.dispatcher:Dispatcher._look_up",
         "_NEVER_HAPPENED if is_complete",
         "_NEVER_HAPPENED if self._clock() >= complete_at",
         "a list that was read before it was complete proves that nothing happened",
@@ -264,7 +264,7 @@ BUGS: Final = (
     ),
     Bug(
         "worker",
-        "processor.worker.absences:Absences.replayed",
+        "processor.worker.calls.absences:Absences.replayed",
         "self._replayed_at.setdefault(key, self._clock())",
         "self._clock()",
         "a call that failed at the provider for good is looked up until its key is old",
@@ -273,7 +273,7 @@ BUGS: Final = (
     ),
     Bug(
         "worker",
-        "processor.worker.dispatcher:Dispatcher._attempt",
+        "processor.worker.calls.dispatcher:Dispatcher._attempt",
         "tried_until = self._absences.replayed(claimed.key)",
         "self._absences.replayed(claimed.key)",
         "a call that failed at the provider for good is made again 20 hours later",

@@ -243,7 +243,7 @@ BUGS: Final = (
     ),
     Bug(
         "worker",
-        "processor.worker.dispatcher:_refusal",
+        "processor.worker.calls.dispatcher:_refusal",
         'storable(refused.code) or "unknown"',
         "storable(refused.code)",
         "a refusal without a code is never published and called for ever",
@@ -252,7 +252,7 @@ BUGS: Final = (
     ),
     Bug(
         "worker",
-        "processor.worker.dispatcher:Dispatcher._finish",
+        "processor.worker.calls.dispatcher:Dispatcher._finish",
         "for task in in_flight: task.cancel()",
         "",
         "a call that hangs outlives its worker's shutdown",
@@ -329,7 +329,7 @@ BUGS: Final = (
     ),
     Bug(
         "worker",
-        "processor.worker.dispatcher:_outcome_text",
+        "processor.worker.calls.dispatcher:_outcome_text",
         "storable(outcome.code)",
         "outcome.message",
         "a provider's text for people is stored as the outcome",

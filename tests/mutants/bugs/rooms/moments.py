@@ -47,7 +47,7 @@ BUGS: Final = (
     ),
     Bug(
         "worker",
-        "processor.worker.dispatcher:Dispatcher.claim_and_start",
+        "processor.worker.calls.dispatcher:Dispatcher.claim_and_start",
         "self._run_call(item, since)",
         "self._run_call(item, asyncio.get_running_loop().time())",
         "after a slow claim, two workers make the same call at once",

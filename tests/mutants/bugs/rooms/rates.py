@@ -281,7 +281,7 @@ BUGS: Final = (
     ),
     Bug(
         "worker",
-        "processor.worker.dispatcher:Dispatcher.claim_and_start",
+        "processor.worker.calls.dispatcher:Dispatcher.claim_and_start",
         "or (name in self._budgets and self._budgets[name].blocked_s > 0)",
         "",
         "while an account is blocked, all of its due calls are claimed and put off",
@@ -290,7 +290,7 @@ BUGS: Final = (
     ),
     Bug(
         "worker",
-        "processor.worker.dispatcher:Dispatcher._reschedule",
+        "processor.worker.calls.dispatcher:Dispatcher._reschedule",
         "(outcome.retry_after_s or 0) + self._rng.uniform(0, SPREAD_S)",
         "self._backoff(claimed).total_seconds()",
         "a call that was often put off waits for minutes once the budget has room",
@@ -299,7 +299,7 @@ BUGS: Final = (
     ),
     Bug(
         "worker",
-        "processor.worker.dispatcher:Dispatcher.make_call",
+        "processor.worker.calls.dispatcher:Dispatcher.make_call",
         "breaker.call_not_made()",
         "breaker.call_succeeded()",
         "a trial call that was never sent closes the breaker of a provider that is down",

@@ -33,12 +33,12 @@ from ports.rate_budget import RateBudget
 from ports.stores import Outbox, RecordSender
 from ports.texts import storable
 from ports.work_items import ClaimedCall, LookUpShare
-from processor.worker.absences import Absences
-from processor.worker.adapter_call import call_adapter
-from processor.worker.breaker import CircuitBreaker
-from processor.worker.lease import Lease
+from processor.worker.calls.absences import Absences
+from processor.worker.calls.adapter_call import call_adapter
+from processor.worker.calls.breaker import CircuitBreaker
+from processor.worker.calls.lease import Lease
+from processor.worker.calls.slots import Slots
 from processor.worker.metrics import WorkerMetrics
-from processor.worker.slots import Slots
 from runtime.logs import get_logger
 from schemas.identity import result_event_id
 from schemas.results import ProviderResult, Refusal

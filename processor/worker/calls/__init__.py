@@ -1,0 +1,1 @@
+"""Makes the provider calls in the outbox."""
