@@ -88,30 +88,56 @@ def order(fact: PaymentFact) -> tuple[datetime, int, int, str]:
 def first_reports(facts: Iterable[PaymentFact]) -> list[PaymentFact]:
     """Return each failed attempt once, as first reported, in the order of time.
 
-    A failure is known by the provider's name for the attempt or by our call. Of reports that have
-    neither, those of one code are of one failure, which may be one that is known by its name.
+    A failure is known by the provider's name for the attempt or by our call; a report with both
+    says that they are of one. Of reports that have neither, those of one code are of one failure,
+    which may be one that is known by its name or call.
     """
-    reported = [fact for fact in facts if fact.status is ProviderStatus.ATTEMPT_FAILED]
-    first: dict[str, PaymentFact] = {}
+    reported = sorted((f for f in facts if f.status is ProviderStatus.ATTEMPT_FAILED), key=order)
+    known = [fact for fact in reported if fact.attempt_ref is not None or _attempt_named_by(fact)]
     nameless: dict[str | None, PaymentFact] = {}
-    for fact in sorted(reported, key=order):
-        code = fact.failure.code if fact.failure else None
-        if fact.attempt_ref is not None:
-            first.setdefault(f"attempt {fact.attempt_ref}", fact)
-        elif number := _attempt_named_by(fact):
-            first.setdefault(f"call {number}", fact)
-        else:
-            nameless.setdefault(code, fact)
+    for fact in reported:
+        if fact not in known:
+            nameless.setdefault(_code(fact), fact)
     alone = [
         fact
         for code, fact in nameless.items()
-        if not any(
-            known.occurred_at <= fact.occurred_at
-            and (known.failure.code if known.failure else None) == code
-            for known in first.values()
-        )
+        if not any(f.occurred_at <= fact.occurred_at and _code(f) == code for f in known)
     ]
-    return sorted([*first.values(), *alone], key=order)
+    return sorted([*(group[0] for group in _same_failures(known)), *alone], key=order)
+
+
+def _same_failures(known: Sequence[PaymentFact]) -> list[list[PaymentFact]]:
+    """Return these reports, one group of them for each failure; the first report is the first.
+
+    What has only a name is taken for the latest failure of the same code by then that has only a
+    call, one for one.
+    """
+    refs = dict.fromkeys(fact.attempt_ref for fact in known if fact.attempt_ref is not None)
+    groups = [[fact for fact in known if fact.attempt_ref == ref] for ref in refs]
+    only_called: list[list[PaymentFact]] = []
+    for number in dict.fromkeys(map(_attempt_named_by, known)):
+        own = [f for f in known if f.attempt_ref is None and _attempt_named_by(f) == number]
+        both = [group for group in groups if number in map(_attempt_named_by, group)]
+        if own and number and both:
+            both[0][:] = sorted([*both[0], *own], key=order)
+        elif own and number:
+            only_called.append(own)
+    for group in groups:
+        if not any(map(_attempt_named_by, group)):
+            before = [own for own in only_called if _may_come_first(own[0], group[0])]
+            if before:
+                latest = max(before, key=lambda own: order(own[0]))
+                only_called.remove(latest)
+                group[:] = sorted([*latest, *group], key=order)
+    return [*groups, *only_called]
+
+
+def _may_come_first(called: PaymentFact, named: PaymentFact) -> bool:
+    return called.occurred_at <= named.occurred_at and _code(called) == _code(named)
+
+
+def _code(fact: PaymentFact) -> str | None:
+    return fact.failure.code if fact.failure else None
 
 
 def with_own_keys(payment_id: str, bodies: Sequence[object]) -> list[object]:

@@ -2,11 +2,11 @@
 
 A payment keeps only the facts that can still matter, so its size does not grow with the number of
 webhooks: the latest fact of each terminal status, with and without a cause, one fact for each
-failed attempt (by its name, our call, or its code), and the latest other fact of each attempt.
+failed attempt (by its name and our call, or its code), and the latest other fact of each attempt.
 ``add`` is commutative, associative and idempotent.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import UTC, datetime
 from typing import Final
 
@@ -61,9 +61,11 @@ def _slot(fact: PaymentFact) -> tuple[str, str]:
         return "terminal", f"{fact.status} by cause" if has_cause(fact) else str(fact.status)
     if fact.status is not ProviderStatus.ATTEMPT_FAILED:
         return "live", str(attempt_of(fact))
+    attempt = attempt_of(fact)
     if fact.attempt_ref is not None:
-        return "failed", fact.attempt_ref
-    if attempt := attempt_of(fact):
+        # a report that names no call must not replace the one that does
+        return f"failed, of attempt {attempt}", fact.attempt_ref
+    if attempt:
         return "failed by call", str(attempt)
     return "failed with code", _code(fact)
 
@@ -93,19 +95,55 @@ def superseding(facts: tuple[PaymentFact, ...], fact: PaymentFact) -> PaymentFac
 
 
 def failures(facts: Iterable[PaymentFact]) -> tuple[PaymentFact, ...]:
-    """The failed attempts, earliest first.
+    """The failed attempts, earliest first: of each the earliest report.
 
     A report that names neither the attempt nor a call of ours may be one more report of a failure
     that is known already. It counts where none of the same code happened by then.
     """
-    failed = [f for f in facts if f.status is ProviderStatus.ATTEMPT_FAILED]
+    failed = sorted((f for f in facts if f.status is ProviderStatus.ATTEMPT_FAILED), key=order)
     first = dict[str, datetime]()  # by code, when the first failure with a name happened
     for fact in failed:
         if _names_attempt(fact):
             first.setdefault(_code(fact), fact.occurred_at)
-    return tuple(
-        f for f in failed if _names_attempt(f) or f.occurred_at < first.get(_code(f), _NEVER)
-    )
+    nameless = [f for f in failed if not _names_attempt(f)]
+    alone = [f for f in nameless if f.occurred_at < first.get(_code(f), _NEVER)]
+    return tuple(sorted([*_by_name_or_call(failed), *alone], key=order))
+
+
+def _by_name_or_call(failed: Collection[PaymentFact]) -> list[PaymentFact]:
+    """The failures that are known by the provider's name or by our call, of these in their order.
+
+    A report with our call alone and one with the name are of one failure if any report has both. If
+    no report of that name has a call, they are taken for one if the name came later and the code is
+    the same: a failure that is counted twice would end a payment that has attempts left.
+    """
+    named = dict[str, PaymentFact]()
+    ref_of = dict[int, str]()  # by the number of an attempt
+    by_call = dict[int, PaymentFact]()
+    for fact in failed:
+        number = attempt_of(fact)
+        if fact.attempt_ref is None:
+            by_call |= {number: fact} if number else {}
+            continue
+        named.setdefault(fact.attempt_ref, fact)
+        if number:
+            ref_of.setdefault(number, fact.attempt_ref)
+    has_call = {f.attempt_ref for f in failed if attempt_of(f)}
+    open_refs = [ref for ref in named if ref not in has_call]
+    alone = []
+    for number, fact in by_call.items():
+        ref = ref_of.get(number) or next((r for r in open_refs if _may_be(fact, named[r])), None)
+        if ref is None:
+            alone.append(fact)
+            continue
+        named[ref] = min(named[ref], fact, key=order)
+        open_refs = [each for each in open_refs if each != ref]
+    return [*named.values(), *alone]
+
+
+def _may_be(fact: PaymentFact, named: PaymentFact) -> bool:
+    """Whether a report with a name may be a later one about the same failure."""
+    return fact.occurred_at <= named.occurred_at and _code(fact) == _code(named)
 
 
 def _names_attempt(fact: PaymentFact) -> bool:

@@ -109,6 +109,7 @@ def each_report_is_a_failure(patch: pytest.MonkeyPatch) -> None:
         return fact.status, fact.event_id
 
     patch.setattr(join, "_slot", slot)
+    patch.setattr(join, "_by_name_or_call", lambda failed: [f for f in failed if f.attempt_ref])
 
 
 def calls_are_repeated(patch: pytest.MonkeyPatch) -> None:

@@ -284,4 +284,84 @@ ATTEMPT_HISTORIES: Final = (
         ),
         Meaning(Status.REQUIRES_ACTION),
     ),
+    History(
+        "a failure is reported by our call alone, and by its name and our call",
+        create(max_attempts=2),
+        (
+            Reported(failed(None, 3, caused_by=key("create"))),
+            Reported(failed("at_1", 2, caused_by=key("create.1"))),
+            Reported(failed("at_1", 9, event_id="obj_1.looked_at")),
+        ),
+        Meaning(Status.REQUIRES_ACTION),
+    ),
+    History(
+        "a failure is reported by our call alone, and looks find its name, then also our call",
+        create(max_attempts=2),
+        (
+            Reported(failed(None, 2, caused_by=key("create"))),
+            Reported(failed("at_1", 2, event_id="obj_1.looked_at")),
+            Reported(failed("at_1", 8, caused_by=key("create"), event_id="evt_late")),
+        ),
+        Meaning(Status.REQUIRES_ACTION),
+    ),
+    History(
+        "of two failures the first has our call alone, the second a name and then our call",
+        create(max_attempts=2),
+        (
+            Reported(failed(None, 2, caused_by=key("create"))),
+            confirm(),
+            Reported(failed("at_2", 8, event_id="obj_1.looked_at"), needs="confirm:2"),
+            Reported(failed("at_2", 9, caused_by=key("confirm:2")), needs="confirm:2"),
+            Reported(canceled(50, CancelCause.ATTEMPTS_EXHAUSTED), needs="cancel:exhausted"),
+        ),
+        Meaning(Status.FAILED),
+    ),
+    History(
+        "of two failures the first has a name alone, the second our call alone",
+        create(max_attempts=2),
+        (
+            Reported(failed("at_1", 2)),
+            confirm(),
+            Reported(failed(None, 5, caused_by=key("confirm:2")), needs="confirm:2"),
+            Reported(canceled(50, CancelCause.ATTEMPTS_EXHAUSTED), needs="cancel:exhausted"),
+        ),
+        Meaning(Status.FAILED),
+    ),
+    History(
+        "of two failures in one second each has our call alone, and a look finds a name",
+        create(max_attempts=3),
+        (
+            Reported(failed(None, 5, caused_by=key("create"), event_id="evt_first")),
+            confirm(),
+            Reported(
+                failed(None, 5, caused_by=key("confirm:2"), event_id="evt_second"),
+                needs="confirm:2",
+            ),
+            Reported(failed("at_2", 9, event_id="obj_1.looked_at"), needs="confirm:2"),
+        ),
+        Meaning(Status.REQUIRES_ACTION),
+    ),
+    History(
+        "a look finds the name of a failure that our call alone had, after it went on",
+        create(max_attempts=2),
+        (
+            Reported(failed(None, 2, caused_by=key("create"))),
+            Reported(payment_fact(_PENDING, 5)),
+            Reported(failed("at_1", 9, event_id="obj_1.looked_at")),
+        ),
+        Meaning(Status.PROCESSING),
+    ),
+    History(
+        "of two failures of two codes the first has our call alone, the second a name alone",
+        create(max_attempts=3),
+        (
+            Reported(failed(None, 2, caused_by=key("create"))),
+            confirm(),
+            Reported(
+                failed("at_2", 5, failure=Failure("expired_card", "it has expired")),
+                needs="confirm:2",
+            ),
+        ),
+        Meaning(Status.REQUIRES_ACTION),
+    ),
 )

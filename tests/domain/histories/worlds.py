@@ -137,11 +137,13 @@ def _live_facts() -> st.SearchStrategy[PaymentFact]:
 
 def _failures() -> st.SearchStrategy[PaymentFact]:
     return st.builds(
-        lambda attempt, second, event_id: failed(
-            attempt, second, event_id=event_id, failure=Failure("declined", event_id)
+        lambda attempt, second, cause, code, event_id: failed(
+            attempt, second, caused_by=cause, event_id=event_id, failure=Failure(code, event_id)
         ),
         st.sampled_from([None, "at_1", "at_2", "at_3"]),
         _seconds,
+        st.sampled_from(_CAUSES),
+        st.sampled_from(["declined", "declined", "expired_card"]),
         _ids,
     )
 
