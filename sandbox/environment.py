@@ -19,10 +19,10 @@ from sandbox.state import StateFolder
 from sandbox.supervision.ports import HOST
 
 TENANT: Final = "demo"
-#: The simulator's only account. Its events do not name it, and all its data is test data.
+#: The simulator's default account. Its events do not name it, and all its data is test data.
 STRIPE_ACCOUNT: Final = "acct_sandbox"
 DEFAULT_PARTITIONS: Final = "4"
-#: The simulator has no rate limit.
+#: The simulator's default account has no rate limit here.
 SIMULATOR_PER_S: Final = "100000"
 #: It lists an event at once, so nobody has to wait for it, in seconds.
 LISTED_WITHIN_S: Final = "1"

@@ -5,6 +5,7 @@
     SimulatorError
     └── ApiError                 a response in Stripe's error JSON
         ├── AuthenticationError  401  the key is missing or wrong
+        ├── PermissionDeniedError 403 the key does not open the account, or not the operation
         ├── ParameterError       400  refused before execution
         ├── ResourceMissingError 404  for an object in the path, 400 for one in a parameter
         ├── IdempotencyError     400  the key was used for another request, or 409 it is in use
@@ -18,7 +19,7 @@ An error before that is not stored, and nothing was written (``stored`` distingu
 Source: https://docs.stripe.com/api/errors and https://docs.stripe.com/api/idempotent_requests
 """
 
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from sandbox.stripe_simulator.storage.types import JsonObject
 
@@ -42,7 +43,6 @@ class ApiError(SimulatorError):
     status: int = 400
     type: ClassVar[str] = "invalid_request_error"
     stored: ClassVar[bool] = False
-    headers: ClassVar[dict[str, str]] = {}
 
     def __init__(
         self,
@@ -57,6 +57,7 @@ class ApiError(SimulatorError):
         self.code = code
         self.param = param
         self.details = details or {}
+        self.headers: dict[str, str] = {}
 
     def body(self) -> JsonObject:
         """The response body, ``{"error": {...}}``."""
@@ -76,7 +77,7 @@ class AuthenticationError(ApiError):
 
 
 class PermissionDeniedError(ApiError):
-    """The restricted key lacks the permission for this operation."""
+    """The key lacks the permission for this operation, or for the account it is about."""
 
     status = 403
 
@@ -106,13 +107,14 @@ class IdempotencyError(ApiError):
 
 
 class RateLimitError(ApiError):
-    """Too many requests; the client may retry later."""
+    """Too many requests of the account, or of one endpoint; the client may retry later."""
 
     status = 429
-    headers: ClassVar[dict[str, str]] = {
-        "Stripe-Should-Retry": "true",
-        "Stripe-Rate-Limited-Reason": "global-rate",
-    }
+
+    def __init__(self, reason: Literal["global-rate", "endpoint-rate"] = "global-rate") -> None:
+        super().__init__("Request rate limit exceeded.", code="rate_limit")
+        self.reason = reason
+        self.headers = {"Stripe-Should-Retry": "true", "Stripe-Rate-Limited-Reason": reason}
 
 
 class StateError(ApiError):

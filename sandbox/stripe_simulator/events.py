@@ -5,12 +5,13 @@ from dataclasses import dataclass
 
 from stripe import api_version
 
+from sandbox.stripe_simulator.accounts.endpoints import Endpoints
 from sandbox.stripe_simulator.chance import Chance
 from sandbox.stripe_simulator.clock import Clock
 from sandbox.stripe_simulator.delivery_plan import PlannedDelivery, plan_delivery
 from sandbox.stripe_simulator.faults import FaultSwitch
 from sandbox.stripe_simulator.rendering import NO_RELEASE_REFUNDS, is_sent, render
-from sandbox.stripe_simulator.storage.store import Store, decode, encode
+from sandbox.stripe_simulator.storage.store import Store, encode
 from sandbox.stripe_simulator.storage.types import JsonObject
 
 _ACCOUNT_VERSION = "account.api_version"
@@ -47,7 +48,16 @@ class Journal:
     Call ``take_due`` after the commit to get the deliveries to send.
     """
 
-    def __init__(self, store: Store, clock: Clock, chance: Chance, faults: FaultSwitch) -> None:
+    def __init__(
+        self,
+        store: Store,
+        clock: Clock,
+        chance: Chance,
+        faults: FaultSwitch,
+        endpoints: Endpoints | None = None,
+    ) -> None:
+        #: The endpoints that get the events; by default those of the account itself.
+        self.endpoints = endpoints or Endpoints(store)
         self._store = store
         self._clock = clock
         self._chance = chance
@@ -97,7 +107,7 @@ class Journal:
             "api_version": api_version,
             "created": self._clock.seconds(),
             "data": data,
-            "livemode": False,
+            "livemode": self._store.is_live,
             "pending_webhooks": len(endpoints),
             "request": {"id": cause.request_id, "idempotency_key": cause.idempotency_key},
             "type": event_type,
@@ -130,9 +140,10 @@ class Journal:
         """The endpoints that an event is sent to, and the version in which each receives it."""
         form = version or api_version
         return {
-            endpoint_id: endpoint_version
-            for endpoint_id, enabled, endpoint_version in self._endpoints()
-            if listens(enabled, event_type) and is_sent(event_type, form, endpoint_version)
+            each["id"]: each["api_version"]
+            for each in self.endpoints.enabled()
+            if listens(each["enabled_events"], event_type)
+            and is_sent(event_type, form, each["api_version"])
         }
 
     def _listed_in(self, event_type: str, version: str | None) -> str | None:
@@ -190,17 +201,6 @@ class Journal:
         )
         if plan.state == "pending":
             self._due.append(Due(delivery_id, due))
-
-    def _endpoints(self) -> list[tuple[str, list[str], str]]:
-        rows = self._store.rows(
-            "select body from objects where kind = 'webhook_endpoint' order by seq"
-        )
-        bodies = [decode(body) for (body,) in rows]
-        return [
-            (body["id"], body["enabled_events"], body["api_version"])
-            for body in bodies
-            if body["status"] == "enabled"
-        ]
 
 
 def listens(enabled_events: Iterable[str], event_type: str) -> bool:

@@ -10,7 +10,7 @@ from typing import Any
 from sandbox.stripe_simulator.storage.store import Store
 from sandbox.stripe_simulator.storage.types import JsonObject
 
-#: Before this version, ``request`` was the request's ID.
+#: Before this version, ``request`` was the request's ID, and ``account`` was ``user_id``.
 _REQUEST_OBJECT = "2017-05-25"
 #: Before this version, payment methods were sources.
 _PAYMENT_METHODS = "2019-02-11"
@@ -47,6 +47,12 @@ def render(event: JsonObject, version: str, store: Store) -> JsonObject:
         request = request["id"]
     data = {**event["data"], "object": about}
     return {**event, "api_version": version, "data": data, "request": request}
+
+
+def of_account(event: JsonObject, account: str) -> JsonObject:
+    """An event as a platform sees it: it names the connected account that it is of."""
+    name = "account" if event["api_version"] >= _REQUEST_OBJECT else "user_id"
+    return {**event, name: account}
 
 
 def _intent(intent: JsonObject, version: str, store: Store) -> JsonObject:

@@ -15,6 +15,13 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from sandbox.stripe_simulator.accounts.configured import (
+    AccountId,
+    ConfiguredAccount,
+    PerSecond,
+    check_together,
+    parse_list,
+)
 from sandbox.stripe_simulator.faults import PRESETS, Faults, parse_faults
 from schemas.settings import ACCOUNT_ID
 from schemas.settings_types import DURATION_MAX_S, Host
@@ -35,12 +42,33 @@ class SimulatorSettings(BaseSettings):
     public_base_url: HttpUrl | None = Field(
         None, description="Where a browser reaches it, if not at that address."
     )
-    api_key: SecretStr = Field(description="The secret API key of its only account.")
+    api_key: SecretStr = Field(description="The secret API key of its default account.")
     account_id: str = Field(
         "acct_sandbox", pattern=f"^{ACCOUNT_ID}$", description="The ID of that account."
     )
     read_api_key: SecretStr | None = Field(
         None, description="A restricted key: it reads payment intents and nothing else."
+    )
+    connected_accounts: Annotated[tuple[AccountId, ...], NoDecode, BeforeValidator(parse_list)] = (
+        Field(
+            (),
+            description="A JSON list of the IDs of its connected accounts, which are among "
+            "PAYMENTS_SIMULATOR_ACCOUNTS.",
+        )
+    )
+    accounts: Annotated[tuple[ConfiguredAccount, ...], NoDecode, BeforeValidator(parse_list)] = (
+        Field(
+            (),
+            description="Further accounts: a JSON list of objects with id, api_key, mode (test or "
+            "live), webhook_url, webhook_secrets, the IDs that are connected to a platform, and "
+            "limits, as in accounts/configured.py.",
+        )
+    )
+    requests_per_s: PerSecond | None = Field(
+        None, description="Requests that an account takes in one second; none: any number."
+    )
+    endpoint_requests_per_s: PerSecond | None = Field(
+        None, description="Requests of one operation that it takes in one second; none: any number."
     )
     webhook_url: HttpUrl | None = Field(None, description="Where webhooks go; needs the secret.")
     webhook_secret: SecretStr | None = Field(None, description="Signs the webhooks; needs the URL.")
@@ -92,6 +120,24 @@ class SimulatorSettings(BaseSettings):
                 f"{PREFIX}WEBHOOK_URL and {PREFIX}WEBHOOK_SECRET go together; set both or none"
             )
         return self
+
+    @model_validator(mode="after")
+    def _accounts_fit_together(self) -> Self:
+        check_together((self.own_account, *self.accounts))
+        return self
+
+    @property
+    def own_account(self) -> ConfiguredAccount:
+        """The default account."""
+        secret = self.webhook_secret
+        return ConfiguredAccount(
+            id=self.account_id,
+            api_key=self.api_key,
+            read_api_key=self.read_api_key,
+            webhook_url=self.webhook_url,
+            webhook_secrets=() if secret is None else (secret,),
+            connected=self.connected_accounts,
+        )
 
     @property
     def base_url(self) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from sandbox.stripe_simulator.accounts.configured import ConfiguredAccount
 from sandbox.stripe_simulator.chance import Chance
 from sandbox.stripe_simulator.clock import Clock
 from sandbox.stripe_simulator.errors import ResourceMissingError
@@ -17,14 +18,22 @@ from sandbox.stripe_simulator.storage.types import JsonObject
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """Settings, state, time, chance and the event journal of one simulator."""
+    """Settings, state, time, chance and the event journal of one account."""
 
     settings: SimulatorSettings
+    account: ConfiguredAccount
     store: Store
     clock: Clock
     chance: Chance
     faults: FaultSwitch
     journal: Journal
+
+    @property
+    def control_query(self) -> str:
+        """The query with which control requests name the account; empty for the default one."""
+        if self.account == self.settings.own_account:
+            return ""
+        return f"?account={self.account.id}&mode={self.account.mode}"
 
     def object_id(self, prefix: str, cause: Cause) -> str:
         """The ID of an object that this cause creates."""
@@ -62,6 +71,8 @@ class Call:
     params: Params
     path: Mapping[str, Any]
     cause: Cause
+    #: Whether a platform makes it for a connected account.
+    is_platforms: bool = False
 
     @property
     def object_id(self) -> str:

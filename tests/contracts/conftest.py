@@ -16,7 +16,7 @@ from schemas.settings import StripeSettings
 from tests.contracts import stripe_mock
 from tests.contracts.description import Description
 from tests.contracts.recording import Exchange, PagingClient, recording
-from tests.contracts.scenarios import SCENARIOS
+from tests.contracts.scenarios import CONNECTED, SCENARIOS
 from tests.contracts.stripe_mock import StripeMock
 from tests.simulator.harness import API_KEY, running
 
@@ -86,7 +86,8 @@ class Recorded:
 @pytest.fixture(scope="session")
 def recorded() -> Recorded:
     """All scenarios, run once for the session."""
-    with running() as simulator, requests.Session() as session:
+    connected: Any = {"accounts": [{"id": CONNECTED}], "connected_accounts": [CONNECTED]}
+    with running(**connected) as simulator, requests.Session() as session:
         exchanges = recording(session)
         client = stripe.StripeClient(
             API_KEY,

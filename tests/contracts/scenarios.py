@@ -11,6 +11,8 @@ from tests.simulator.harness import Simulator
 
 BACK: Final = "https://shop.example/back"
 DAY_S: Final = 86_400
+#: An account that is connected to the simulator's default one.
+CONNECTED: Final = "acct_connected"
 
 
 @contextmanager
@@ -171,6 +173,24 @@ def account_read(simulator: Simulator) -> None:
     simulator.client.v1.accounts.retrieve_current()
 
 
+def paid_in_a_connected_account(simulator: Simulator) -> None:
+    """A platform makes and reads a connected account's payment, its event and itself."""
+    api, there = simulator.client.v1, {"stripe_account": CONNECTED}
+    made = api.webhook_endpoints.create(
+        {"url": "https://shop.example/hook", "enabled_events": ["*"], "connect": True}
+    )
+    api.webhook_endpoints.delete(made.id)
+    paid = simulator.pay(options=there)
+    api.payment_intents.retrieve(paid.id, None, {"stripe_account": CONNECTED})
+    (event,) = api.events.list({"limit": 1}, {"stripe_account": CONNECTED})
+    api.events.retrieve(event.id, None, {"stripe_account": CONNECTED})
+    api.accounts.retrieve_current(None, {"stripe_account": CONNECTED})
+    with refused():
+        api.payment_intents.retrieve(paid.id)
+    with refused():
+        simulator.pay(options={"stripe_account": "acct_of_another_platform"})
+
+
 def refused_in_every_way(simulator: Simulator) -> None:
     """Every error that Stripe's clients distinguish."""
     api = simulator.client.v1.payment_intents
@@ -210,5 +230,6 @@ SCENARIOS: Final[tuple[Callable[[Simulator], None], ...]] = (
     warned_of_fraud,
     endpoint_managed,
     account_read,
+    paid_in_a_connected_account,
     refused_in_every_way,
 )

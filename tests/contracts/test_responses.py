@@ -29,6 +29,7 @@ ERRORS: Final = {
     (400, "idempotency_error"),
     (401, "invalid_request_error"),
     (402, "card_error"),
+    (403, "invalid_request_error"),
     (404, "invalid_request_error"),
     (429, "invalid_request_error"),
     (500, "api_error"),

@@ -7,7 +7,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +35,7 @@ class Received:
 
     body: bytes
     signature: str
+    secret: str = WEBHOOK_SECRET
 
     @property
     def event(self) -> dict[str, Any]:
@@ -45,8 +46,12 @@ class Received:
     @property
     def genuine(self) -> bool:
         """Whether the ``stripe`` package accepts the signature."""
+        return self.is_signed_with(self.secret)
+
+    def is_signed_with(self, secret: str) -> bool:
+        """Whether the ``stripe`` package accepts the signature with this secret."""
         try:
-            stripe.WebhookSignature.verify_header(self.body, self.signature, WEBHOOK_SECRET, 300)
+            stripe.WebhookSignature.verify_header(self.body, self.signature, secret, 300)
         except stripe.SignatureVerificationError:
             return False
         return True
@@ -60,6 +65,7 @@ class Receiver:
     """
 
     status: int | Callable[[Received], int] = 200
+    secret: str = WEBHOOK_SECRET
     received: list[Received] = field(default_factory=list)
     _arrived: threading.Condition = field(default_factory=threading.Condition)
 
@@ -67,7 +73,7 @@ class Receiver:
         """The endpoint as an application."""
 
         async def receive(request: Request) -> Response:
-            item = Received(await request.body(), request.headers["stripe-signature"])
+            item = Received(await request.body(), request.headers["stripe-signature"], self.secret)
             with self._arrived:
                 self.received.append(item)
                 self._arrived.notify_all()
@@ -118,6 +124,20 @@ class Simulator:
         """Get from the control API."""
         return self.http.get(f"/_control/{path}").raise_for_status().json()
 
+    def client_of(self, key: str, account: str | None = None) -> stripe.StripeClient:
+        """A client with another key, perhaps for a connected account."""
+        return stripe.StripeClient(
+            key,
+            stripe_account=account,
+            base_addresses={"api": self.base_url},
+            http_client=stripe.RequestsClient(timeout=10),
+            max_network_retries=0,
+        )
+
+    def of(self, key: str, account: str | None = None) -> "Simulator":
+        """The same simulator with ``client_of`` another account."""
+        return replace(self, client=self.client_of(key, account))
+
     def set_faults(self, **faults: Any) -> None:
         """Switch these faults on and all others off."""
         self.http.put("/_control/faults", json=faults).raise_for_status()
@@ -151,19 +171,25 @@ class Simulator:
 def running(receiver: Receiver | None = None, **settings: Any) -> Iterator[Simulator]:
     """Run a simulator and its receiver."""
     receiver = receiver or Receiver()
-    with contextlib.ExitStack() as stack:
-        hook = stack.enter_context(contextlib.closing(listen()))
-        hook_port = hook.getsockname()[1]
-        hook_config = uvicorn.Config(receiver.app(), log_level="error", access_log=False)
-        stack.enter_context(served(uvicorn.Server(hook_config), hook))
+    with listening(receiver) as url, contextlib.ExitStack() as stack:
         configured = {
-            "webhook_url": f"http://127.0.0.1:{hook_port}/hook",
+            "webhook_url": url,
             "webhook_secret": WEBHOOK_SECRET,
             "retry_base_delay_s": 0.05,
             "settlement_delay_s": 0.05,
             **settings,
         }
         yield stack.enter_context(serving(receiver, **configured))
+
+
+@contextlib.contextmanager
+def listening(receiver: Receiver) -> Iterator[str]:
+    """Run a receiver; yields its URL."""
+    with contextlib.ExitStack() as stack:
+        hook = stack.enter_context(contextlib.closing(listen()))
+        config = uvicorn.Config(receiver.app(), log_level="error", access_log=False)
+        stack.enter_context(served(uvicorn.Server(config), hook))
+        yield f"http://127.0.0.1:{hook.getsockname()[1]}/hook"
 
 
 @contextlib.contextmanager

@@ -1,12 +1,13 @@
 """Wrong settings are refused at the start, by name and without their values."""
 
 import pytest
+from pydantic import SecretStr, ValidationError
 
 from sandbox.stripe_simulator.__main__ import main
 from sandbox.stripe_simulator.api.forms import decode_form
 from sandbox.stripe_simulator.chance import Chance
 from sandbox.stripe_simulator.faults import PRESETS, Faults
-from sandbox.stripe_simulator.settings import PREFIX, SimulatorSettings
+from sandbox.stripe_simulator.settings import PREFIX, SimulatorSettings, describe_refusal
 
 WRONG: list[tuple[dict[str, str | None], str]] = [
     ({"API_KEY": None}, "API_KEY"),
@@ -17,6 +18,25 @@ WRONG: list[tuple[dict[str, str | None], str]] = [
     ({"FAULTS": "gentle"}, "FAULTS"),
     ({"FAULTS": '{"drop": 2}'}, "FAULTS (drop)"),
     ({"SEDE": "7"}, "SEDE"),
+    ({"ACCOUNTS": "none"}, "ACCOUNTS"),
+    ({"ACCOUNTS": '[{"id": "acct_a", "api_key": " "}]'}, "ACCOUNTS (0.api_key)"),
+    ({"ACCOUNTS": '[{"id": "acct_a", "key": "k"}]'}, "ACCOUNTS (0.key)"),
+    ({"CONNECTED_ACCOUNTS": '["shop"]'}, "CONNECTED_ACCOUNTS (0)"),
+]
+#: Accounts that can't be beside each other, and what names the problem.
+APART: list[tuple[list[dict[str, object]], str]] = [
+    ([{"id": "acct_sandbox", "api_key": "k"}], "acct_sandbox: it is there twice in test mode"),
+    ([{"id": "acct_a", "api_key": "sk_test_secret"}], "acct_a: it has a key of acct_sandbox"),
+    ([{"id": "acct_a"}], "acct_a: it has no api_key, and no platform"),
+    ([{"id": "acct_a", "api_key": "k", "webhook_secrets": ["s"]}], "acct_a: webhook_url and"),
+    ([{"id": "acct_a", "api_key": "k", "connected": ["acct_b"]}], "acct_b: it is connected, and"),
+    (
+        [
+            {"id": "acct_a", "api_key": "k", "mode": "live", "connected": ["acct_b"]},
+            {"id": "acct_b"},
+        ],
+        "acct_b: it is connected, and there is no such account in live mode",
+    ),
 ]
 
 
@@ -36,6 +56,18 @@ def test_a_wrong_setting_prevents_the_start(
     (line,) = output.err.splitlines()
     assert f"{PREFIX}{named}" in line
     assert "sk_test_secret" not in output.out + output.err
+
+
+@pytest.mark.parametrize(("accounts", "named"), APART)
+def test_accounts_that_cannot_be_beside_each_other_prevent_the_start(
+    accounts: list[dict[str, object]], named: str
+) -> None:
+    """The error names the account, and no key."""
+    with pytest.raises(ValidationError) as refused:
+        SimulatorSettings(api_key=SecretStr("sk_test_secret"), accounts=accounts)
+    (line,) = describe_refusal(refused.value)
+    assert named in line
+    assert "sk_test_secret" not in line
 
 
 def test_faults_are_a_preset_or_json(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,6 +6,7 @@ from sandbox.stripe_simulator.api.listing import Filter, add_created, page
 from sandbox.stripe_simulator.api.webhook_endpoints import without_secret
 from sandbox.stripe_simulator.errors import ParameterError, ResourceMissingError
 from sandbox.stripe_simulator.params import Params
+from sandbox.stripe_simulator.rendering import of_account
 from sandbox.stripe_simulator.storage.store import decode
 from sandbox.stripe_simulator.storage.types import JsonObject
 from sandbox.stripe_simulator.world import Call, World
@@ -45,8 +46,8 @@ def early_fraud_warnings(world: World, call: Call) -> JsonObject:
 
 
 def account(world: World, _call: Call) -> JsonObject:
-    """The only account; of its many fields only those that every account has."""
-    return {"id": world.settings.account_id, "object": "account"}
+    """The account itself; of its many fields only those that every account has."""
+    return {"id": world.account.id, "object": "account"}
 
 
 def webhook_endpoints(world: World, call: Call) -> JsonObject:
@@ -93,7 +94,7 @@ def events(world: World, call: Call) -> JsonObject:
         url="/v1/events",
         params=params,
         filters=filters,
-        show=lambda event: with_pending(world, event),
+        show=lambda event: _shown(world, call, event),
         columns=_AS_LISTED,
     )
 
@@ -118,7 +119,12 @@ def event(world: World, call: Call) -> JsonObject:
     row = world.store.row(f"select {_AS_LISTED} from events where id = ?", (call.object_id,))  # noqa: S608 - a constant
     if row is None:
         raise ResourceMissingError("event", call.object_id, param="id", in_path=True)
-    return with_pending(world, decode(row[0]))
+    return _shown(world, call, decode(row[0]))
+
+
+def _shown(world: World, call: Call, event: JsonObject) -> JsonObject:
+    event = with_pending(world, event)
+    return of_account(event, world.account.id) if call.is_platforms else event
 
 
 def with_pending(world: World, event: JsonObject) -> JsonObject:

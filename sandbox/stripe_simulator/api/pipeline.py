@@ -10,13 +10,12 @@
 import asyncio
 import logging
 from dataclasses import dataclass, field
-from typing import Protocol
 
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from sandbox.stripe_simulator.api.authentication import authenticate
+from sandbox.stripe_simulator.accounts.directory import Grant, Resident
 from sandbox.stripe_simulator.api.connection import reset_connection, wait_for_disconnect
 from sandbox.stripe_simulator.api.expand import expand
 from sandbox.stripe_simulator.api.forms import decode_form
@@ -36,16 +35,6 @@ _RETRY = {"Stripe-Should-Retry": "true"}
 _NO_RETRY = {"Stripe-Should-Retry": "false"}
 
 
-class Sender(Protocol):
-    """Sends webhooks."""
-
-    def release(self, due: list[Due]) -> None:
-        """Send these when they are due."""
-
-    async def attempted(self, due: list[Due]) -> None:
-        """Return when each of these that is due now was attempted once."""
-
-
 @dataclass(frozen=True, slots=True)
 class ApiResponse:
     """A response, and the deliveries it releases."""
@@ -58,7 +47,7 @@ class ApiResponse:
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """One request: its content, its planned faults and its ID."""
+    """One request: its content, its planned faults, its ID, and its grant or refusal."""
 
     request: Request
     form: str
@@ -66,27 +55,31 @@ class Exchange:
     identity: str
     request_id: str
     plan: RequestPlan
+    access: Grant | ApiError
 
 
 class Pipeline:
-    """Executes API calls.
+    """Executes the API calls of one account.
 
     Args:
-        world: the simulator's parts.
-        keys: the idempotency keys.
-        sender: called with the deliveries that a call caused.
+        resident: the account; its sender gets the deliveries that a call caused.
+        keys: its idempotency keys.
     """
 
-    def __init__(self, world: World, keys: IdempotencyKeys, sender: Sender) -> None:
-        self.world = world
+    def __init__(self, resident: Resident, keys: IdempotencyKeys) -> None:
+        self.world: World = resident.world
+        self._limit = resident.limit
         self._keys = keys
-        self._sender = sender
+        self._sender = resident.sender
 
-    async def serve(self, operation: Operation, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one call, with the faults of its plan."""
+    async def serve(
+        self, operation: Operation, access: Grant | ApiError, scope: Scope, receive: Receive,
+        send: Send,
+    ) -> None:  # fmt: skip
+        """Serve one call, with the faults of its plan, or refuse it."""
         request = Request(scope, receive)
         form = (await request.body()).decode("utf-8", "replace")
-        exchange = self._exchange(operation, request, form)
+        exchange = self._exchange(operation, request, form, access)
         plan = exchange.plan
         if plan.reset_before:
             self._count_fault("reset_before")
@@ -104,7 +97,9 @@ class Pipeline:
         await self._http_response(exchange, response)(scope, receive, send)
         self._sender.release(response.due)
 
-    def _exchange(self, operation: Operation, request: Request, form: str) -> Exchange:
+    def _exchange(
+        self, operation: Operation, request: Request, form: str, access: Grant | ApiError
+    ) -> Exchange:
         writes = operation.method == "POST"
         key = request.headers.get("idempotency-key") if writes else None
         path = request.url.path
@@ -115,14 +110,14 @@ class Pipeline:
         plan = plan_request(
             self.world.faults.current, self.world.chance, identity, attempt, writes=writes
         )
-        return Exchange(request, form, key, identity, request_id, plan)
+        return Exchange(request, form, key, identity, request_id, plan, access)
 
     async def _respond(self, operation: Operation, exchange: Exchange) -> ApiResponse:
         try:
-            authenticate(exchange.request, self.world.settings, operation.name)
+            self._admit(operation, exchange.access)
             if exchange.plan.rate_limit_429:
                 self._count_fault("rate_limit_429")
-                return _refusal(RateLimitError("Request rate limit exceeded.", code="rate_limit"))
+                return _refusal(RateLimitError())
             if exchange.plan.error_500_before:
                 self._count_fault("error_500_before")
                 return ApiResponse(500, encode(ServerError(_BROKEN).body()), _RETRY)
@@ -132,6 +127,16 @@ class Pipeline:
         except Exception:  # noqa: BLE001 - any bug is the 500 that a client would see, and is logged
             _LOG.exception("operation.crashed", extra={"operation": operation.name})
             return ApiResponse(500, encode(ServerError(_BROKEN).body()), _RETRY)
+
+    def _admit(self, operation: Operation, access: Grant | ApiError) -> None:
+        """Raises the error of a request that is refused, or of one too many."""
+        if isinstance(access, ApiError):
+            raise access
+        try:
+            self._limit.take(operation.name)
+        except RateLimitError as error:
+            self.world.store.count(f"stat:rate_limited.{error.reason}")
+            raise
 
     async def _once(self, operation: Operation, exchange: Exchange) -> ApiResponse:
         text = exchange.form if operation.method == "POST" else exchange.request.url.query
@@ -198,7 +203,9 @@ class Pipeline:
         identity = f"{exchange.identity}#{use.generation}" if use else exchange.request_id
         version = self._version(exchange)
         cause = Cause(identity, exchange.request_id, exchange.key, version)
-        return Call(Params(form, operation.known), exchange.request.path_params, cause)
+        path, access = exchange.request.path_params, exchange.access
+        is_platforms = isinstance(access, Grant) and access.is_platforms
+        return Call(Params(form, operation.known), path, cause, is_platforms)
 
     def _version(self, exchange: Exchange) -> str:
         account = self.world.journal.account_version

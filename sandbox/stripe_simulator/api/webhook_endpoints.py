@@ -1,4 +1,4 @@
-"""The webhook endpoint operations, and the endpoint from the settings."""
+"""The webhook endpoint operations, and the endpoints from the settings."""
 
 import secrets
 
@@ -10,11 +10,15 @@ from sandbox.stripe_simulator.storage.types import JsonObject
 from sandbox.stripe_simulator.world import Call, World
 
 PRESET_ID = "we_1" + "0" * 24
+_SECRETS = frozenset({"secret", "rolled_secrets"})
 _STATUS_OF = {True: "disabled", False: "enabled"}
 
 
 def create(world: World, call: Call) -> JsonObject:
-    """Create an endpoint; only this response contains its signing secret."""
+    """Create an endpoint; only this response contains its signing secret.
+
+    With ``connect`` it gets the events of connected accounts, and none of the account itself.
+    """
     params = call.params
     url = _url(params.required_text("url"))
     enabled_events = _enabled_events(params.texts("enabled_events"))
@@ -22,6 +26,7 @@ def create(world: World, call: Call) -> JsonObject:
         world.object_id("we_1", call.cause),
         world.clock.seconds(),
         api_version=params.text("api_version") or api_version,
+        application=_application(world) if params.boolean("connect") else None,
         description=params.text("description"),
         enabled_events=enabled_events,
         metadata=params.metadata(),
@@ -63,27 +68,42 @@ def delete(world: World, call: Call) -> JsonObject:
 
 
 def without_secret(endpoint: JsonObject) -> JsonObject:
-    """An endpoint without its signing secret."""
-    return {name: value for name, value in endpoint.items() if name != "secret"}
+    """An endpoint without its signing secrets."""
+    return {name: value for name, value in endpoint.items() if name not in _SECRETS}
 
 
 def install_preset(world: World) -> None:
-    """Create or update the endpoint from the settings."""
-    settings = world.settings
-    if settings.webhook_url is None or settings.webhook_secret is None:
+    """Create or update the endpoint from the settings, and a platform's for connected accounts."""
+    _install(world, PRESET_ID)
+    if world.account.connected:
+        of_connected = world.chance.object_id("we_1", "of connected accounts")
+        _install(world, of_connected, application=_application(world))
+
+
+def _install(world: World, endpoint_id: str, application: str | None = None) -> None:
+    account = world.account
+    if account.webhook_url is None:
         return
+    secret, *others = [each.get_secret_value() for each in account.webhook_secrets]
     endpoint = objects.webhook_endpoint(
-        PRESET_ID,
+        endpoint_id,
         world.clock.seconds(),
+        application=application,
         description="Set by the environment",
         enabled_events=["*"],
-        secret=settings.webhook_secret.get_secret_value(),
-        url=str(settings.webhook_url),
+        secret=secret,
+        rolled_secrets=others,
+        url=str(account.webhook_url),
     )
-    if world.store.find("webhook_endpoint", PRESET_ID) is None:
+    if world.store.find("webhook_endpoint", endpoint_id) is None:
         world.store.insert(endpoint)
     else:
         world.store.update(endpoint)
+
+
+def _application(world: World) -> str:
+    """The ID of the platform's application, which its endpoints for connected accounts name."""
+    return world.chance.object_id("ca_", "application", length=32)
 
 
 def _require(world: World, call: Call) -> JsonObject:

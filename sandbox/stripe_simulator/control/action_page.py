@@ -8,25 +8,27 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from domain.money import format_amount
+from sandbox.stripe_simulator.accounts.directory import Directory
 from sandbox.stripe_simulator.control.control import CompleteAction, complete_action
 from sandbox.stripe_simulator.control.control_http import read_body, with_json_errors
 from sandbox.stripe_simulator.storage.types import JsonObject
-from sandbox.stripe_simulator.webhooks.delivery import WebhookSender
 from sandbox.stripe_simulator.world import World
 
 _PATH = "/_control/payment_intents/{id}/action"
 _SEE_OTHER = 303
 
 
-def action_routes(world: World, sender: WebhookSender) -> list[Route]:
+def action_routes(directory: Directory) -> list[Route]:
     """The page, and the action of its buttons."""
 
     async def show(request: Request) -> Response:
-        intent = _intent(world, request)
+        intent = _intent(directory.named(request).world, request)
         return HTMLResponse(_page(intent))
 
     async def decide(request: Request) -> Response:
         body = await read_body(request, CompleteAction)
+        resident = directory.named(request)
+        world = resident.world
         intent = _intent(world, request)
         return_url = _return_url(intent)
         world.journal.take_due()
@@ -34,7 +36,7 @@ def action_routes(world: World, sender: WebhookSender) -> list[Route]:
             identity = f"control {request.url.path}"
             cause = world.cause(f"{identity} {world.store.count(identity)}")
             intent = complete_action(world, intent["id"], body, cause)
-        sender.release(world.journal.take_due())
+        resident.sender.release(world.journal.take_due())
         if return_url is None:
             return HTMLResponse(_page(intent))
         status = "succeeded" if body.outcome == "succeed" else "failed"

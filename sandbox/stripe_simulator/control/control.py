@@ -8,6 +8,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from sandbox.stripe_simulator.accounts.directory import Directory
 from sandbox.stripe_simulator.control.control_http import BodyT, read_body, with_json_errors
 from sandbox.stripe_simulator.errors import ResourceMissingError, StateError
 from sandbox.stripe_simulator.events import Cause
@@ -21,7 +22,6 @@ from sandbox.stripe_simulator.objects import (
 from sandbox.stripe_simulator.objects.payment_methods import DisputeCourse
 from sandbox.stripe_simulator.storage.types import JsonObject
 from sandbox.stripe_simulator.timers import Timers
-from sandbox.stripe_simulator.webhooks.delivery import WebhookSender
 from sandbox.stripe_simulator.world import World
 
 
@@ -131,20 +131,23 @@ class Nothing(_Body):
     """An empty body."""
 
 
-def control_routes(world: World, sender: WebhookSender, timers: Timers) -> list[Route]:
-    """The routes of the actions under ``/_control``."""
+def control_routes(directory: Directory, timers: Timers) -> list[Route]:
+    """The routes of the actions under ``/_control``; ``?account=acct_x`` names another account."""
+    clock = directory.default.world.clock
 
     def act(
         path: str, model: type[BodyT], action: Callable[[World, str, BodyT, Cause], JsonObject]
     ) -> Route:
         async def endpoint(request: Request) -> Response:
             body = await read_body(request, model)
+            resident = directory.named(request)
+            world = resident.world
             world.journal.take_due()
             with world.store.transaction():
                 identity = f"control {request.url.path}"
                 cause = world.cause(f"{identity} {world.store.count(identity)}")
                 result = action(world, str(request.path_params["id"]), body, cause)
-            sender.release(world.journal.take_due())
+            resident.sender.release(world.journal.take_due())
             return JSONResponse(result)
 
         return Route(path, with_json_errors(endpoint), methods=["POST"])
@@ -152,10 +155,11 @@ def control_routes(world: World, sender: WebhookSender, timers: Timers) -> list[
     async def advance(request: Request) -> Response:
         body = await read_body(request, AdvanceClock)
         fired = timers.advance(body.advance_seconds)
-        return JSONResponse({"now": world.clock.now(), "fired": fired})
+        return JSONResponse({"now": clock.now(), "fired": fired})
 
     async def upgrade(request: Request) -> Response:
         body = await read_body(request, UpgradeAccount)
+        world = directory.named(request).world
         world.journal.upgrade_account(body.api_version)
         return JSONResponse({"api_version": world.journal.account_version})
 

@@ -7,14 +7,13 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
+from sandbox.stripe_simulator.accounts.directory import Directory, Resident
 from sandbox.stripe_simulator.api.webhook_endpoints import install_preset
 from sandbox.stripe_simulator.control.control_http import with_json_errors
 from sandbox.stripe_simulator.errors import ParameterError
 from sandbox.stripe_simulator.faults import Faults, parse_faults
 from sandbox.stripe_simulator.storage.store import Store
 from sandbox.stripe_simulator.storage.types import JsonObject
-from sandbox.stripe_simulator.webhooks.delivery import WebhookSender
-from sandbox.stripe_simulator.world import World
 
 _CHUNK = 500
 _STATISTICS = "stat:"
@@ -32,15 +31,28 @@ _GROUND_TRUTH = {
 }
 
 
-def inspection_routes(world: World, sender: WebhookSender) -> list[Route]:
-    """The routes under ``/_control`` that inspect, set faults or reset."""
+def inspection_routes(directory: Directory) -> list[Route]:
+    """The routes under ``/_control`` that inspect, set faults or reset.
 
-    async def stats(_: Request) -> Response:
-        sender.flush()
-        return JSONResponse(statistics(world.store))
+    ``?account=acct_x`` names another account than the default one. Faults and reset are all's.
+    """
+    shared = directory.default.world
+
+    async def accounts(_: Request) -> Response:
+        return JSONResponse({"accounts": [_described(each) for each in directory.all]})
+
+    async def stats(request: Request) -> Response:
+        resident = directory.named(request)
+        resident.sender.flush()
+        return JSONResponse(
+            {
+                **statistics(resident.world.store),
+                "most_requests_in_a_second": resident.limit.most_in_a_second,
+            }
+        )
 
     async def read_faults(_: Request) -> Response:
-        return JSONResponse(world.faults.current.model_dump())
+        return JSONResponse(shared.faults.current.model_dump())
 
     async def switch_faults(request: Request) -> Response:
         try:
@@ -48,25 +60,30 @@ def inspection_routes(world: World, sender: WebhookSender) -> list[Route]:
         except (ValueError, RecursionError) as error:  # no preset, no JSON, no UTF-8, or too deep
             raise ParameterError(str(error)) from error
         faults = Faults.model_validate(given)
-        world.faults.set(faults)
+        shared.faults.set(faults)
         return JSONResponse(faults.model_dump())
 
-    async def objects(_: Request) -> Response:
-        return StreamingResponse(_objects(world.store), media_type="application/json")
+    async def objects(request: Request) -> Response:
+        store = directory.named(request).world.store
+        return StreamingResponse(_objects(store), media_type="application/json")
 
     async def executions(request: Request) -> Response:
         wanted = request.query_params.get("idempotency_key")
-        return StreamingResponse(_executions(world.store, wanted), media_type="application/json")
+        store = directory.named(request).world.store
+        return StreamingResponse(_executions(store, wanted), media_type="application/json")
 
     async def reset(_: Request) -> Response:
-        sender.clear()
-        world.store.clear()
-        world.clock.reset()
-        world.faults.set(world.settings.faults)
-        install_preset(world)
+        shared.clock.reset()
+        shared.faults.set(shared.settings.faults)
+        for each in directory.all:
+            each.sender.clear()
+            each.limit.forget()
+            each.world.store.clear()
+            install_preset(each.world)
         return JSONResponse({"reset": True})
 
     return [
+        Route("/_control/accounts", with_json_errors(accounts)),
         Route("/_control/stats", with_json_errors(stats)),
         Route("/_control/faults", with_json_errors(read_faults), methods=["GET"]),
         Route("/_control/faults", with_json_errors(switch_faults), methods=["PUT"]),
@@ -74,6 +91,17 @@ def inspection_routes(world: World, sender: WebhookSender) -> list[Route]:
         Route("/_control/executions", with_json_errors(executions)),
         Route("/_control/reset", with_json_errors(reset), methods=["POST"]),
     ]
+
+
+def _described(resident: Resident) -> JsonObject:
+    account = resident.account
+    url = None if account.webhook_url is None else str(account.webhook_url)
+    return {
+        "id": account.id,
+        "mode": account.mode,
+        "webhook_url": url,
+        "connected": account.connected,
+    }
 
 
 def statistics(store: Store) -> JsonObject:

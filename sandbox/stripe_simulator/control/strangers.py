@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
+from sandbox.stripe_simulator.accounts.directory import Directory
 from sandbox.stripe_simulator.control.control_http import read_body, with_json_errors
 from sandbox.stripe_simulator.storage.store import encode
 from sandbox.stripe_simulator.world import World
@@ -24,11 +25,12 @@ class Strangers(BaseModel):
     payments: Annotated[int, Field(ge=1, le=100_000)]
 
 
-def strangers_route(world: World) -> Route:
+def strangers_route(directory: Directory) -> Route:
     """The route that adds payments of others."""
 
     async def add(request: Request) -> JSONResponse:
         body = await read_body(request, Strangers)
+        world = directory.named(request).world
         with world.store.transaction():
             _add(world, body.like, body.payments)
         return JSONResponse({"payments": body.payments})

@@ -82,6 +82,7 @@ def _next_action(
     """
     if return_url is not None:
         page = f"{world.settings.base_url}/_control/payment_intents/{intent['id']}/action"
+        page += world.control_query
         return {
             "type": "redirect_to_url",
             "redirect_to_url": {"return_url": return_url, "url": page},
@@ -90,7 +91,7 @@ def _next_action(
         "type": "use_stripe_sdk",
         "use_stripe_sdk": {
             "directory_server_name": card.brand,
-            "merchant": "acct_sandbox",
+            "merchant": world.account.id,
             "server_transaction_id": world.chance.object_id("", intent["id"], "3ds2"),
             "three_d_secure_2_source": world.chance.object_id("payatt_3", intent["id"]),
             "type": "stripe_3ds2_fingerprint",

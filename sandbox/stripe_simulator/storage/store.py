@@ -1,4 +1,4 @@
-"""The simulator's state: one SQLite file, or an in-memory database without a folder.
+"""One account's state: a SQLite file, or an in-memory database without a folder.
 
 Each request is one transaction. With ``synchronous=off`` a transaction survives the process but not
 a crash of the machine, which is sufficient here.
@@ -15,7 +15,7 @@ import msgspec
 from sandbox.stripe_simulator.storage.tables import SCHEMA, TABLES
 from sandbox.stripe_simulator.storage.types import JsonObject
 
-_FILE = "stripe_simulator.sqlite3"
+_NAME, _END = "stripe_simulator", ".sqlite3"
 
 
 class Store:
@@ -23,14 +23,19 @@ class Store:
 
     Args:
         folder: the file's folder; None keeps everything in memory.
+        account: in the file's name, so that each account has a file of its own.
+        is_live: whether its objects are of live mode.
     """
 
-    def __init__(self, folder: Path | None) -> None:
+    def __init__(
+        self, folder: Path | None, account: str | None = None, *, is_live: bool = False
+    ) -> None:
+        self.is_live = is_live
         if folder is None:
             place = ":memory:"
         else:
             folder.mkdir(parents=True, exist_ok=True)
-            path = folder / _FILE
+            path = folder / (f"{_NAME}.{account}{_END}" if account else f"{_NAME}{_END}")
             path.touch(mode=0o600)  # it contains webhook secrets
             place = str(path)
         # One thread at a time uses it, not always the one that opened it.
@@ -73,7 +78,9 @@ class Store:
         return self._db.execute(query, values).fetchone()
 
     def insert(self, body: JsonObject) -> None:
-        """Insert a new object."""
+        """Insert a new object, which gets the account's mode if it has one."""
+        if "livemode" in body:
+            body["livemode"] = self.is_live
         owner = body["id"] if body["object"] == "payment_intent" else body.get("payment_intent")
         self._db.execute(
             "insert into objects (kind, id, created, payment_intent, charge, body)"

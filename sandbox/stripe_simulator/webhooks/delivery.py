@@ -6,11 +6,12 @@ from dataclasses import dataclass
 
 import aiohttp
 
+from sandbox.stripe_simulator.accounts.endpoints import Receiver
 from sandbox.stripe_simulator.delivery_plan import Kind
 from sandbox.stripe_simulator.events import Due
+from sandbox.stripe_simulator.rendering import of_account
 from sandbox.stripe_simulator.storage.store import decode, encode
-from sandbox.stripe_simulator.storage.types import JsonObject
-from sandbox.stripe_simulator.webhooks.signing import signature_header
+from sandbox.stripe_simulator.webhooks.signing import signed_with_all
 from sandbox.stripe_simulator.world import World
 
 _FORGED: tuple[Kind, ...] = ("wrong_signature", "altered_body")
@@ -48,7 +49,7 @@ class Outcome:
 
 
 class WebhookSender:
-    """Sends due webhooks until it is stopped.
+    """Sends one account's due webhooks until it is stopped.
 
     It resumes the store's pending deliveries at the start, so a restart loses none.
     """
@@ -188,8 +189,8 @@ class WebhookSender:
 
     async def _attempt(self, session: aiohttp.ClientSession, delivery: Delivery) -> None:
         world = self._world
-        endpoint = world.store.find("webhook_endpoint", delivery.endpoint_id)
-        if endpoint is None or endpoint["status"] != "enabled":
+        receiver = world.journal.endpoints.find(delivery.endpoint_id)
+        if receiver is None or not receiver.is_enabled:
             self._record(Outcome(delivery, "abandoned", 0.0, ("deliveries.abandoned",)))
             return
         # The first attempt is made however far the clock has moved.
@@ -197,22 +198,25 @@ class WebhookSender:
         if delivery.attempts and too_old:
             self._record(Outcome(delivery, "given_up", 0.0, ("deliveries.given_up",)))
             return
-        status = await self._post(session, endpoint, delivery)
+        status = await self._post(session, receiver, delivery)
         self._record(self._outcome(delivery, status))
 
     async def _post(
-        self, session: aiohttp.ClientSession, endpoint: JsonObject, delivery: Delivery
+        self, session: aiohttp.ClientSession, receiver: Receiver, delivery: Delivery
     ) -> int | None:
         # Signed with wall time: the receiver compares it with its own clock, which an advance of
         # the simulator's clock does not change.
         timestamp = int(self._world.clock.wall())
+        endpoint = receiver.endpoint
         text = self._world.store.rendering(delivery.event_seq, endpoint["api_version"])
         text = text or delivery.body
+        if receiver.is_platforms:
+            text = encode(of_account(decode(text), self._world.account.id))
         body = text.encode()
-        secret = endpoint["secret"]
+        secrets = receiver.secrets
         if delivery.kind == "wrong_signature":
-            secret = f"{secret}-of-somebody-else"
-        header = signature_header(body, secret, timestamp)
+            secrets = [f"{secret}-of-somebody-else" for secret in secrets]
+        header = signed_with_all(body, secrets, timestamp)
         if delivery.kind == "altered_body":
             body = _altered(text)
         try:

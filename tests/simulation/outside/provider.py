@@ -89,9 +89,11 @@ class Provider:
             store, clock, derived, chance, self.versions, lateness_of(seed), lost_parts_of(seed),
             misnaming_of(seed),
         )  # fmt: skip
-        self.world: Final = World(settings, store, clock, derived, FaultSwitch(Faults()), journal)
+        self.world: Final = World(
+            settings, settings.own_account, store, clock, derived, FaultSwitch(Faults()), journal
+        )
         self._keys = IdempotencyKeys(store, clock, settings.idempotency_key_age_s)
-        self._timers = Timers(self.world, lambda _: None)
+        self._timers = Timers([self.world], lambda *_: None)
         self._delivered_seq = 0
         self._acts = 0
         self.executions: Final[list[Execution]] = []
@@ -139,7 +141,7 @@ class Provider:
                 raise stripe.APIConnectionError("connection refused")  # type: ignore[no-untyped-call]  # has no annotations
             await asyncio.sleep(self._chance.between(0.005, 0.1))
             if happens("rate_limited"):
-                return self._refusal(RateLimitError("Too many requests.", code="rate_limit"))
+                return self._refusal(RateLimitError())
             if happens("error_before"):
                 return self._refusal(ServerError(_BROKEN))
             form = body or "" if method == "POST" else parts.query

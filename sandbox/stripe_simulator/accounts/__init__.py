@@ -1,0 +1,1 @@
+"""The simulator's accounts: which there are, whose a request is, and how often each is asked."""
