@@ -344,10 +344,12 @@ def test_a_customer_acts_on_the_page_of_its_account(market: Market) -> None:
 
 
 def test_an_account_in_both_modes_is_two(tmp_path: Path) -> None:
-    """The key distinguishes them, and each keeps its own state through a restart."""
+    """Keys distinguish them, also a platform's, and each keeps its own state through a restart."""
     both: Any = [
         {"id": "acct_both", "api_key": "sk_test_both"},
         {"id": "acct_both", "api_key": "sk_live_both", "mode": "live"},
+        {"id": PLATFORM, "api_key": PLATFORM_KEY, "connected": ["acct_both"]}
+        | {"webhook_url": "http://127.0.0.1:9/no-one-listens", "webhook_secrets": ["whsec_x"]},
     ]
     with running(accounts=both, state_dir=tmp_path) as simulator:
         tested = simulator.of("sk_test_both").pay()
@@ -355,6 +357,11 @@ def test_an_account_in_both_modes_is_two(tmp_path: Path) -> None:
         assert (tested.livemode, live.livemode) == (False, True)
         with refused():
             simulator.of("sk_live_both").client.v1.payment_intents.retrieve(tested.id)
+        of_platform = simulator.of(PLATFORM_KEY, "acct_both").client.v1
+        assert of_platform.payment_intents.retrieve(tested.id).id == tested.id
+        assert {each.pending_webhooks for each in of_platform.events.list()} == {1}
+        of_live = simulator.of("sk_live_both").client.v1
+        assert {each.pending_webhooks for each in of_live.events.list()} == {0}
     with running(accounts=both, state_dir=tmp_path) as simulator:
         for mode, paid in (("test", tested), ("live", live)):
             path = f"objects?account=acct_both&mode={mode}"
