@@ -11,7 +11,7 @@ from domain.facts.binding import UNCONFIRMED, awaits_object, is_proof, without_f
 from domain.facts.refunds import (
     find_reported,
     is_release,
-    kept_key_ids,
+    kept_refund_ids,
     proven_refunds,
     refund_id_in_key,
     with_reported,
@@ -212,6 +212,7 @@ def _on_total(payment: Payment, fact: RefundFact, at: datetime) -> Decision:
         after = replace(after, provider_refunds=with_reported(after, _merged(after, each)))
     refund_id = refund_id_in_key(payment.id, fact.caused_by)
     echoes = payment.echoed_refunds | ({refund_id} if refund_id is not None else set())
+    echoes = frozenset(kept_refund_ids(payment, echoes))
     total = refund_totals.latest(payment.refund_total, replace(fact, listed=()))
     after = replace(after, refund_total=total, echoed_refunds=echoes, object_id=fact.object_id)
     spans = refund_totals.range_with(payment, fact)
@@ -226,10 +227,10 @@ def _merged(payment: Payment, fact: RefundFact) -> ProviderRefund:
     """What is known of the fact's refund, with this fact."""
     known = find_reported(payment, fact.ref)
     in_key = refund_id_in_key(payment.id, fact.caused_by)
-    key_refund_ids = kept_key_ids(
+    key_refund_ids = kept_refund_ids(
         payment, {*(known.key_refund_ids if known is not None else ()), *filter(None, [in_key])}
     )
-    claims = {*(known.claims if known is not None else ()), fact.claims}
+    claims = {*(known.claims if known is not None else ()), *filter(None, [fact.claims])}
     return ProviderRefund(
         ref=fact.ref,
         id=fact.refund_id,
@@ -237,7 +238,7 @@ def _merged(payment: Payment, fact: RefundFact) -> ProviderRefund:
         facts=join.add_refund_fact(known.facts if known is not None else (), fact),
         key_refund_id=key_refund_ids[0] if key_refund_ids else None,
         other_key_refund_ids=tuple(key_refund_ids[1:]),
-        claims=tuple(sorted(filter(None, claims))),
+        claims=tuple(kept_refund_ids(payment, claims)),
         made_at=_earliest(known.made_at if known is not None else None, fact.made_at),
         may_be_release=fact.may_be_release and (known is None or known.may_be_release),
     )

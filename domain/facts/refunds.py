@@ -32,8 +32,9 @@ RESERVING: Final = frozenset(
 )
 
 
-#: Keys of refunds that were not requested, as kept of one refund at the provider.
-UNREQUESTED_KEYS_MAX: Final = 10
+#: How many IDs of refunds that were not requested are kept of one refund at the provider, in its
+#: call keys and in its claims; and as many of the totals' keys.
+UNREQUESTED_IDS_MAX: Final = 10
 
 
 class RefundRecord(Struct, frozen=True):
@@ -85,16 +86,17 @@ def refund_id_in_key(payment_id: str, caused_by: str | None) -> str | None:
     return key.name
 
 
-def kept_key_ids(payment: Payment, ids: Collection[str]) -> list[str]:
-    """Those of one refund's IDs in call keys that may prove it, in order.
+def kept_refund_ids(payment: Payment, ids: Collection[str]) -> list[str]:
+    """Those refund IDs of ours in reports that may count, in order.
 
-    Anybody may change a refund under any number of keys. One that was not requested may be, once
-    its command is read; of these, the first few are kept.
+    Anybody with access to the provider may write any number of IDs on a refund, or send them in
+    call keys. One that was not requested may be, once its command is read; of these, the first few
+    are kept, whatever the order in which they came.
     """
-    if len(ids) <= UNREQUESTED_KEYS_MAX:
+    if len(ids) <= UNREQUESTED_IDS_MAX:
         return sorted(ids)
     requested = {refund.id for refund in payment.refunds}
-    others = sorted(set(ids) - requested)[:UNREQUESTED_KEYS_MAX]
+    others = sorted(set(ids) - requested)[:UNREQUESTED_IDS_MAX]
     return sorted({*requested.intersection(ids), *others})
 
 

@@ -1,6 +1,6 @@
 """Everything that grows inside a payment has a limit: commands are rejected, no fact is lost."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 from typing import Final
 
@@ -8,8 +8,8 @@ import pytest
 from msgspec.structs import replace
 
 from domain import limits
-from domain.facts.refunds import UNREQUESTED_KEYS_MAX
-from domain.inputs import Failure, Input
+from domain.facts.refunds import UNREQUESTED_IDS_MAX
+from domain.inputs import Failure, Input, RefundFact
 from domain.limits import LIMITS
 from domain.payment import Dispute, Payment, ProviderRefund, RefundRequest
 from domain.status import DisputeStatus, Outcome, ProviderStatus, RefundStatus
@@ -33,6 +33,7 @@ from tests.domain.histories.builders import (
     requested_refund_fact,
     withdrawn,
 )
+from tests.domain.histories.history import seeded_random
 from tests.domain.histories.replay import Replay
 from tests.domain.histories.situations import replay_until
 
@@ -80,20 +81,11 @@ _GROWTH: Final[dict[str, tuple[str, Callable[[int], Iterable[Input]], Outcome]]]
         lambda n: (received(refund_fact(f"re_{n}", RefundStatus.PENDING, 9, 1)),),
         Outcome.QUARANTINED,
     ),
-    "refunds named by call keys": (
+    "reported IDs of requested refunds": (
         "succeeded",
         lambda n: (
-            received(
-                refund_fact(
-                    f"{n}",
-                    RefundStatus.SUCCEEDED,
-                    9,
-                    0,
-                    is_total=True,
-                    ref="ch_1",
-                    caused_by=key(f"refund:re_{n}"),
-                )
-            ),
+            received(refund(f"re_{n}", 1)),
+            received(refund_fact("other", RefundStatus.PENDING, n, 9, claims=f"re_{n}")),
         ),
         Outcome.QUARANTINED,
     ),
@@ -192,6 +184,7 @@ def test_a_payment_at_its_limits_can_be_published() -> None:
     payment = _full()
     assert [limit.what for limit in LIMITS if limit.count(payment) < limit.most] == [
         "attempts", "operations", "provider calls", "facts about the payment",
+        "reported IDs of requested refunds",
     ]  # fmt: skip
     assert len(encode_snapshot(snapshot(payment))) < SNAPSHOT_BYTES_MAX
 
@@ -222,9 +215,6 @@ def _full() -> Payment:
             )
             for n in range(disputes)
         ),
-        echoed_refunds=frozenset(
-            f"ref_c{n:025}" for n in range(_BY_WHAT["refunds named by call keys"].most)
-        ),
         fraud_warnings=tuple(
             fraud_warning(f"fw_{n:026}", 9, type="fraudulent_card_application")
             for n in range(_BY_WHAT["fraud warnings"].most)
@@ -244,14 +234,68 @@ def test_refunds_and_disputes_are_counted() -> None:
     assert replay.existing.parts == 2
 
 
-def test_keys_under_which_somebody_changes_a_refund_take_no_room() -> None:
-    """Any number of them is possible, and our own call's key is kept among them."""
+_PENDING: Final = RefundStatus.PENDING
+#: By how an ID of ours comes with a report: a report with this ID, and the IDs that are kept.
+_NAMING: Final[
+    dict[str, tuple[Callable[[str, int], RefundFact], Callable[[Payment], Collection[str]]]]
+] = {
+    "its call key": (
+        lambda refund_id, n: refund_fact(
+            "other", _PENDING, n, 300, caused_by=key(f"refund:{refund_id}")
+        ),
+        lambda payment: payment.provider_refunds[0].key_refund_ids,
+    ),
+    "its metadata": (
+        lambda refund_id, n: refund_fact("other", _PENDING, n, 300, claims=refund_id),
+        lambda payment: payment.provider_refunds[0].claims,
+    ),
+    "a total's call key": (
+        lambda refund_id, n: refund_fact(
+            "all", _PENDING, n, 300, is_total=True, caused_by=key(f"refund:{refund_id}")
+        ),
+        lambda payment: payment.echoed_refunds,
+    ),
+}
+
+
+@pytest.mark.parametrize("where", _NAMING)
+def test_made_up_ids_take_no_room_and_push_out_no_requested_one(where: str) -> None:
+    """Any number of them is possible, in any order, and each requested one is kept among them."""
+    report, kept = _NAMING[where]
+    asked = [f"re_z{number}" for number in range(2 * UNREQUESTED_IDS_MAX)]
+    made_up = [f"re_{number:02}" for number in range(90)]
+    reports = [received(report(each, n)) for n, each in enumerate([*asked, *made_up])]
+    ends = []
+    for order in (reports, reports[::-1], seeded_random().sample(reports, len(reports))):
+        replay = replay_until("succeeded")
+        for refund_id in asked:
+            replay.deliver(received(refund(refund_id, 30)))
+        for each in order:
+            assert replay.deliver(each).outcome in {Outcome.APPLIED, Outcome.STALE}
+        end = replay.existing
+        assert set(kept(end)) == {*asked, *made_up[:UNREQUESTED_IDS_MAX]}
+        ends.append(replace(end, version=0, updated_at=end.created_at))
+    assert ends[1:] == ends[:-1]
+
+
+def test_each_id_that_a_report_names_is_counted_where_it_is_kept() -> None:
+    """One ID in a refund's call key, in its metadata and in a total's key takes three places."""
+    replay = replay_until("succeeded")
+    replay.deliver(received(refund("re_z", 300)))
+    count = _BY_WHAT["reported IDs of requested refunds"].count
+    counted = []
+    for number, (report, _) in enumerate(_NAMING.values()):
+        replay.deliver(received(report("re_z", number)))
+        counted.append(count(replay.existing))
+    assert counted == [1, 2, 3]
+
+
+def test_made_up_keys_leave_our_refund_proven() -> None:
+    """Our own call's key is kept among them, however many there are."""
     replay = replay_until("succeeded")
     replay.deliver(received(refund("re_z", 300)))
     keys = [key("refund:re_z"), *(key(f"refund:re_{number}") for number in range(100))]
     for second, caused_by in enumerate(keys):
         fact = requested_refund_fact("re_z", RefundStatus.SUCCEEDED, second, 300)
         replay.deliver(received(replace(fact, caused_by=caused_by, claims=None)))
-    (made,) = replay.existing.provider_refunds
-    assert len(made.key_refund_ids) <= UNREQUESTED_KEYS_MAX + 1
     assert [each.id for each in snapshot(replay.existing).refunds] == ["re_z"]

@@ -16,7 +16,10 @@ _COMMANDS: Final = (
     "test_a_refund_of_all_is_one_that_was_read_before_only_if_it_is_of_all"
 )
 _LIMITS: Final = (
-    "tests/domain/test_limits.py::test_keys_under_which_somebody_changes_a_refund_take_no_room"
+    "tests/domain/test_limits.py::test_made_up_ids_take_no_room_and_push_out_no_requested_one[{}]"
+)
+_COUNTED: Final = (
+    "tests/domain/test_limits.py::test_each_id_that_a_report_names_is_counted_where_it_is_kept"
 )
 
 BUGS: Final = (
@@ -102,19 +105,59 @@ BUGS: Final = (
     ),
     Bug(
         "domain",
-        "domain.facts.refunds:kept_key_ids",
-        "[:UNREQUESTED_KEYS_MAX]",
+        "domain.facts.refunds:kept_refund_ids",
+        "[:UNREQUESTED_IDS_MAX]",
         "",
         "keys that somebody made up fill a payment until it is quarantined",
-        (_LIMITS,),
+        (_LIMITS.format("its call key"),),
     ),
     Bug(
         "domain",
-        "domain.facts.refunds:kept_key_ids",
+        "domain.facts.refunds:kept_refund_ids",
         "*requested.intersection(ids), ",
         "",
         "made-up keys push out the one that proves our refund",
-        (_LIMITS,),
+        (_LIMITS.format("its call key"),),
+    ),
+    Bug(
+        "domain",
+        "domain.facts.refunds:kept_refund_ids",
+        "sorted(set(ids) - requested)",
+        "list(set(ids) - requested)",
+        "which made-up IDs are kept depends on the process, so no rebuild gives the same payment",
+        (_LIMITS.format("its call key"),),
+    ),
+    Bug(
+        "domain",
+        "domain.on_fact:_merged",
+        "tuple(kept_refund_ids(payment, claims))",
+        "tuple(sorted(claims))",
+        "what somebody writes on one refund fills a payment without end",
+        (_LIMITS.format("its metadata"),),
+    ),
+    Bug(
+        "domain",
+        "domain.on_fact:_on_total",
+        "frozenset(kept_refund_ids(payment, echoes))",
+        "frozenset(echoes)",
+        "made-up keys of totals fill a payment until it is quarantined",
+        (_LIMITS.format("a total's call key"),),
+    ),
+    Bug(
+        "domain",
+        "domain.limits:_reported_ids",
+        "len(r.claims) + len(r.key_refund_ids)",
+        "len(r.key_refund_ids)",
+        "the IDs of many requested refunds on many refunds fill a payment without end",
+        (_COUNTED,),
+    ),
+    Bug(
+        "domain",
+        "domain.limits:_reported_ids",
+        "named + len(payment.echoed_refunds)",
+        "named",
+        "the totals' call keys count for nothing, however many refunds were requested",
+        (_COUNTED,),
     ),
     Bug(
         "domain",
