@@ -54,7 +54,7 @@ quietly = said=$$($(1) 2>&1) || { echo "$$said"; exit 1; }
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo up test fast model sim mutants cover bench year year-figures plans profile outages chaos chaos-minute soak containers contracts browser check lint generate env reset doctor lock clean
+.PHONY: help run demo up test fast model sim mutants cover bench year year-figures plans unfinished profile outages chaos chaos-minute soak containers contracts browser check lint generate env reset doctor lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -85,6 +85,9 @@ year-figures: $(STAMP) ## Measure what a year in store costs, in 35 minutes; ARG
 
 plans: $(STAMP) ## Check the plan of every statement in a store of a million payments, in four minutes
 	@$(VENV)/bin/python -m pytest -q tests/processor/postgres/test_plans.py --stored $(or $(STORED),1000000)
+
+unfinished: $(STAMP) ## Measure gauges, expiry and event list beside 100,000 unfinished payments, in two minutes
+	@$(VENV)/bin/python -m pytest -q --log-cli-level=INFO tests/processor/worker/sweeps/test_many_unfinished.py --unfinished $(or $(UNFINISHED),100000)
 
 profile: $(STAMP) ## Profile stream and ingress in two minutes; needs ptrace
 	@$(VENV)/bin/python -m bench.profiling.profile $(ARGS)

@@ -45,6 +45,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--stored", type=int, default=10_000, help="payments in the store of the tests of plans"
     )
+    parser.addoption(
+        "--unfinished", type=int, default=2_000, help="unfinished payments beside the sweeps"
+    )
 
 
 @pytest.hookimpl(tryfirst=True)

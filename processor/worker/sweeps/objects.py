@@ -1,5 +1,6 @@
 """Looks at the objects of unfinished payments of which no event came for a while."""
 
+import asyncio
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Final
@@ -22,6 +23,8 @@ log = get_logger(__name__)
 
 #: Payments that one statement plans the looks of.
 PLANNED_PAGE: Final = 1_000
+#: Looks that are taken at a time, so that slow answers don't make them fewer than they may be.
+LOOKS_AT_ONCE: Final = 8
 #: After this many failed look-ups in a row, the provider counts as unavailable: the run ends.
 FAILURES_MAX: Final = 5
 
@@ -84,13 +87,22 @@ class ObjectSweep:
         noted: list[Look] = []
         failed = 0
         try:
-            for look in looks:
-                done = await self.look_up(look)
-                noted.append(done or missed(look, self._first, self._access.clock()))
-                failed = 0 if done is not None else failed + 1
-                if failed == FAILURES_MAX:
+            for at in range(0, len(looks), LOOKS_AT_ONCE):
+                group = looks[at : at + LOOKS_AT_ONCE]
+                pausing = self._access.pace.pause(turn, len(group))
+                asking = asyncio.gather(
+                    pausing, *(self.look_up(look) for look in group), return_exceptions=True
+                )
+                pause, *ended = await asking
+                for look, done in zip(group, ended, strict=True):
+                    if not isinstance(done, BaseException):
+                        noted.append(done or missed(look, self._first, self._access.clock()))
+                        failed = 0 if done is not None else failed + 1
+                for error in (pause, *ended):
+                    if isinstance(error, BaseException):
+                        raise error
+                if failed >= FAILURES_MAX:
                     raise ProviderUnavailableError(f"{failed} look-ups in a row failed")
-                await self._access.pace.pause(turn)
         finally:
             await self._access.store.note_looks(noted)
 

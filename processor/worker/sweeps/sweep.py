@@ -70,10 +70,10 @@ class Pace:
         self._interval_s = 1 / per_s
         self._free_at = 0.0
 
-    async def pause(self, turn: Turn) -> None:
-        """Waits after a request until the next one may be made. Raises LeadershipLostError."""
+    async def pause(self, turn: Turn, requests: int = 1) -> None:
+        """Waits for as long as so many requests take. Raises LeadershipLostError."""
         now = asyncio.get_running_loop().time()
-        self._free_at = max(now, self._free_at) + self._interval_s
+        self._free_at = max(now, self._free_at) + requests * self._interval_s
         rest_s = self._free_at - now
         turn.step(rest_s)
         await asyncio.sleep(rest_s)

@@ -54,11 +54,18 @@ class Sweeping:
     """A reconciler that leads, its requests and what it sent."""
 
     def __init__(
-        self, pool: Pool, clock: Clock, *, part_kinds: Sequence[str] = ("refunds",), **settings: Any
+        self,
+        pool: Pool,
+        clock: Clock,
+        *,
+        part_kinds: Sequence[str] = ("refunds",),
+        provider: Provider | None = None,
+        outbox: RecordingSender | None = None,
+        **settings: Any,
     ) -> None:
-        self.provider = Provider(part_kinds=part_kinds)
+        self.provider = provider or Provider(part_kinds=part_kinds)
         self.store = Sweeps(pool, clock)
-        self.outbox = RecordingSender()
+        self.outbox = outbox or RecordingSender()
         self.registry = CollectorRegistry()
         self.leadership = Leads()
         own = {"unfinished_after_s": SILENT_S, "reconcile_per_s": 10_000.0}

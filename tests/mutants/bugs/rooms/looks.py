@@ -8,8 +8,37 @@ _NEWS: Final = "tests/processor/decisions/test_news.py::test_{}"
 _SCHEDULE: Final = "tests/processor/worker/sweeps/test_schedule.py::test_{}"
 _PARTS: Final = "tests/processor/worker/sweeps/test_part_list.py::test_{}"
 _RECONCILER: Final = "tests/processor/worker/sweeps/test_reconciler.py::test_{}"
+_OWN_CLOCKS: Final = "tests/processor/worker/sweeps/test_own_clocks.py::test_{}"
+_MANY: Final = "tests/processor/worker/sweeps/test_many_unfinished.py::test_{}"
 
 BUGS: Final = (
+    Bug(
+        "worker",
+        "processor.worker.sweeps.objects:LOOKS_AT_ONCE",
+        "8",
+        "1",
+        "a provider that answers slowly is looked at five times less often than allowed",
+        (_MANY.format("neither_gauges_nor_expiry_nor_the_event_list_wait_for_looks"),),
+        servers=True,
+    ),
+    Bug(
+        "worker",
+        "processor.worker.sweeps.objects:ObjectSweep._take",
+        "pace.pause(turn, len(group))",
+        "pace.pause(turn)",
+        "looks take eight times the requests that they may",
+        (_RECONCILER.format("a_sweep_respects_the_configured_rate"),),
+        servers=True,
+    ),
+    Bug(
+        "worker",
+        "processor.worker.sweeps.objects:ObjectSweep._take",
+        "raise error",
+        "break",
+        "a worker that does not lead any more goes on looking at objects",
+        (_OWN_CLOCKS.format("a_sweep_that_another_worker_leads_ends"),),
+        servers=True,
+    ),
     Bug(
         "worker",
         "decisions.news:is_news",

@@ -10,7 +10,7 @@ import pytest
 from ports.errors import PublishError
 from ports.provider import FetchedEvent, MissingError, ProviderUnavailableError
 from postgres.stores import Pool
-from processor.worker.sweeps.objects import FAILURES_MAX
+from processor.worker.sweeps.objects import FAILURES_MAX, LOOKS_AT_ONCE
 from providers.stripe.webhooks import read
 from schemas.topics import BODY_BYTES_MAX, DEAD_LETTERS, PROVIDER_WEBHOOKS
 from tests.support import database
@@ -119,7 +119,7 @@ async def test_a_new_leader_continues_where_the_last_one_stopped(
     first = Sweeping(pool, clock, reconcile_page=2)
     looks = {object_of(one): event(one, f"look_{one}", ours=False) for one in payments}
     first.provider.objects.update(looks)
-    first.outbox.failures = [None, None, PublishError("no acknowledgement")]
+    first.outbox.failures = [None, None, *[PublishError("no acknowledgement")] * 2]
     assert len(await first.round()) == 2
     sweeping.provider.objects.update(looks)
     assert event_ids(await sweeping.round()) == [f"look_{one}" for one in payments[2:]]
@@ -130,14 +130,14 @@ async def test_after_failures_in_a_row_the_next_round_continues_after_them(
     sweeping: Sweeping, pool: Pool, clock: Clock
 ) -> None:
     """Otherwise a few failing objects would block all others for ever."""
-    payments = sorted(payment(f"failing {n}") for n in range(FAILURES_MAX + 2))
+    payments = sorted(payment(f"failing {n}") for n in range(LOOKS_AT_ONCE + 2))
     await process_status(pool, "processing", *payments)
     clock.forward(SILENT_S + 1)
     looks = {object_of(one): event(one, f"look_{one}", ours=False) for one in payments}
     sweeping.provider.objects.update(dict.fromkeys(looks, UNAVAILABLE))
     assert await sweeping.round() == []
     sweeping.provider.objects.update(looks)
-    assert event_ids(await sweeping.round()) == [f"look_{one}" for one in payments[FAILURES_MAX:]]
+    assert event_ids(await sweeping.round()) == [f"look_{one}" for one in payments[LOOKS_AT_ONCE:]]
 
 
 async def test_a_sweep_respects_the_configured_rate(pool: Pool, clock: Clock) -> None:
