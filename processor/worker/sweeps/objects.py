@@ -103,6 +103,7 @@ class ObjectSweep:
                         raise error
                 if failed >= FAILURES_MAX:
                     raise ProviderUnavailableError(f"{failed} look-ups in a row failed")
+                turn.step()  # the leadership may have been lost meanwhile
         finally:
             await self._access.store.note_looks(noted)
 

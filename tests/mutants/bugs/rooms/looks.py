@@ -33,10 +33,19 @@ BUGS: Final = (
     Bug(
         "worker",
         "processor.worker.sweeps.objects:ObjectSweep._take",
-        "raise error",
-        "break",
+        "turn.step()",
+        "pass",
         "a worker that does not lead any more goes on looking at objects",
         (_OWN_CLOCKS.format("a_sweep_that_another_worker_leads_ends"),),
+        servers=True,
+    ),
+    Bug(
+        "worker",
+        "processor.worker.sweeps.objects:ObjectSweep._take",
+        "raise error",
+        "break",
+        "while the brokers are away, every object of a provider is asked for in vain",
+        (_RECONCILER.format("a_new_leader_continues_where_the_last_one_stopped"),),
         servers=True,
     ),
     Bug(

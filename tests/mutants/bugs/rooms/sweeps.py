@@ -49,8 +49,8 @@ BUGS: Final = (
     Bug(
         "worker",
         "processor.worker.sweeps.sweep:Pace.pause",
-        "self._free_at = max(now, self._free_at) + self._interval_s",
-        "self._free_at = now + self._interval_s",
+        "max(now, self._free_at)",
+        "now",
         "the sweeps of a provider take twice the rate that is set",
         (_CLOCKS.format("sweeps_of_one_provider_share_its_rate"),),
         servers=True,

@@ -11,6 +11,7 @@ from messaging.sender import Sender
 from ports.provider import FetchedEvent, ProviderUnavailableError
 from postgres.stores import Pool
 from processor.worker.sweeps import expiries
+from processor.worker.sweeps.objects import LOOKS_AT_ONCE
 from processor.worker.sweeps.sweep import Sweep
 from schemas.topics import PAYMENT_COMMANDS
 from tests.support import database
@@ -98,7 +99,7 @@ def test_after_failures_a_sweep_waits_longer_but_never_longer_than_usual() -> No
 async def test_a_sweep_that_another_worker_leads_ends(pool: Pool, clock: Clock) -> None:
     """It ends between two objects: a pass may take hours. What it has found is published."""
     sweeping = Sweeping(pool, clock)
-    payments = sorted([ONE, TWO])
+    payments = sorted(payment(f"left {n}") for n in range(LOOKS_AT_ONCE + 1))
     await process_status(pool, "processing", *payments)
     clock.forward(SILENT_S + 1)
     sweeping.provider.objects = {object_of(one): event(one, f"look_{one}") for one in payments}
@@ -119,7 +120,8 @@ async def test_a_sweep_that_another_worker_leads_ends(pool: Pool, clock: Clock) 
 
     sweeping.provider.retrieve = slow  # type: ignore[method-assign]  # slower
     assert not await sweeping.reconciler.run(by_name["objects/stripe"])
-    assert event_ids(sweeping.outbox.records) == [f"look_{payments[0]}"]
+    found = event_ids(sweeping.outbox.records)
+    assert sorted(found) == [f"look_{one}" for one in payments[:LOOKS_AT_ONCE]]
     assert sweeping.errors("objects/stripe") is None
 
 
