@@ -239,7 +239,7 @@ BUGS: Final = (
         "worker",
         "processor.worker.sweeps.objects:ObjectSweep._take",
         "await self._access.store.note_looks(noted)",
-        "await self._access.store.note_looks([] if failed == FAILURES_MAX else noted)",
+        "await self._access.store.note_looks([] if failed >= FAILURES_MAX else noted)",
         "after five failures the next round starts with the same five again",
         (_RECONCILER.format("after_failures_in_a_row_the_next_round_continues_after_them"),),
         servers=True,
