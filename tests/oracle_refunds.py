@@ -2,11 +2,12 @@
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
 from domain.inputs import CallResult, RefundFact
 from domain.status import RefundStatus, Status
 
+_YOUNGEST = datetime.max.replace(tzinfo=UTC)
 _REFUND_ORDER = tuple(RefundStatus)
 _REFUND_RETURNED = (RefundStatus.FAILED, RefundStatus.CANCELED)
 
@@ -272,7 +273,8 @@ def released(
         return set()
     refs -= {fact.ref for fact in facts if fact.status in _REFUND_RETURNED}
     rest = [f for f in facts if f.ref in refs and f.amount == uncaptured]
-    ages = {f.ref: min(g.made_at for g in rest if g.ref == f.ref and g.made_at) for f in rest}
+    known = {f.ref: [g.made_at for g in rest if g.ref == f.ref and g.made_at] for f in rest}
+    ages = {ref: min(times, default=_YOUNGEST) for ref, times in known.items()}
     end = {ref: max((f for f in rest if f.ref == ref), key=_refund_order).status for ref in ages}
     likely = [ref for ref in ages if end[ref] is RefundStatus.SUCCEEDED] or list(ages)
     return set(sorted(likely, key=lambda ref: (ages[ref], ref))[:1])

@@ -30,6 +30,7 @@ from tests.mutants.bugs.reports import (
     listed,
     long_lists,
     parts,
+    releases,
     totals,
     unreadable,
 )
@@ -83,6 +84,7 @@ BUGS: Final[tuple[Bug, ...]] = (
     *rates.BUGS,
     *providers.BUGS,
     *rebuild.BUGS,
+    *releases.BUGS,
     *reported_refunds.BUGS,
     *refunds.BUGS,
     *seams.BUGS,

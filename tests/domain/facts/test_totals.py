@@ -4,9 +4,9 @@ from msgspec.structs import replace
 
 from domain.decide import decide
 from domain.facts.refund_totals import range_with
-from domain.status import Outcome, RefundStatus
+from domain.status import Outcome, ProviderStatus, RefundStatus
 from domain.view import snapshot
-from tests.domain.histories.builders import received, refund_fact
+from tests.domain.histories.builders import payment_fact, received, refund_fact
 from tests.domain.histories.situations import replay_until
 
 _SUCCEEDED = RefundStatus.SUCCEEDED
@@ -54,3 +54,13 @@ def test_the_range_of_totals_begins_with_the_one_that_was_stored_without_a_range
     assert range_with(older, second) == range_with(replay.existing, second) == (300, 500)
     sure = replace(older, refund_total=replace(first, may_be_release=False))
     assert range_with(sure, second) == (500, 500)
+
+
+def test_nothing_was_let_go_of_a_payment_of_which_more_was_captured_than_authorized() -> None:
+    """A total beyond the captured amount is shown as it is."""
+    replay = replay_until("authorized")
+    replay.deliver(received(payment_fact(ProviderStatus.SUCCEEDED, 9, captured=1200)))
+    total = refund_fact("all", _SUCCEEDED, 20, 1300, is_total=True, may_be_release=True)
+    replay.deliver(received(total))
+    (shown,) = snapshot(replay.existing).refunds
+    assert shown.amount == 1300

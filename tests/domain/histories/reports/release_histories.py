@@ -6,6 +6,7 @@ from domain.status import CancelCause, ProviderStatus, RefundStatus, Status
 from tests.domain.histories.builders import (
     acknowledged,
     at,
+    cancel,
     canceled,
     capture,
     create,
@@ -255,5 +256,109 @@ RELEASE_HISTORIES: Final = (
             refund("re_1"),
         ),
         _paid(500, 500, re_1=_GIVEN),
+    ),
+    History(
+        "our capture is refused, somebody captures its amount, and no event says who",
+        _MANUAL,
+        (
+            _HELD,
+            capture(700),
+            Reported(refused("capture:1"), needs="capture:1"),
+            _captured(700),
+            _candidate("rest", 300, 9),
+        ),
+        _paid(700),
+    ),
+    History(
+        "we ask to capture, another amount is captured, and no event says who",
+        _MANUAL,
+        (_HELD, capture(600), _captured(700), _candidate("rest", 300, 9)),
+        _paid(700),
+    ),
+    History(
+        "we capture a part, an earlier event names our create, and none says who captured",
+        _MANUAL,
+        (
+            Reported(payment_fact(ProviderStatus.AUTHORIZED, 3, caused_by=key("create"))),
+            capture(700),
+            _captured(700, "capture:1"),
+            _candidate("given", 300, 60),
+        ),
+        _paid(700, 300, given=_GIVEN),
+    ),
+    History(
+        "an authorization is cancelled, and several refunds are reported",
+        _MANUAL,
+        (
+            _HELD,
+            Reported(canceled(50, CancelCause.PROVIDER)),
+            _candidate("all", 1000, 50),
+            _candidate("part", 300, 50),
+        ),
+        Meaning(Status.CANCELED),
+    ),
+    History(
+        "a refund of the amount that was let go succeeds, then fails: it was a real one",
+        _MANUAL,
+        (
+            _captured(700),
+            _candidate("given", 300, 9),
+            Reported(
+                refund_fact(
+                    "given", RefundStatus.FAILED, 90, 300, made_at=at(9), may_be_release=True
+                )
+            ),
+        ),
+        _paid(700, 0, given=RefundMeaning(RefundStatus.FAILED, reversed=True)),
+    ),
+    History(
+        "an older refund of the amount that was let go is under way, the release succeeded",
+        _MANUAL,
+        (
+            _captured(700),
+            Reported(
+                refund_fact(
+                    "a_given", RefundStatus.PENDING, 8, 300, made_at=at(8), may_be_release=True
+                )
+            ),
+            _candidate("rest", 300, 9),
+        ),
+        _paid(700, 0, a_given=RefundMeaning(RefundStatus.PENDING)),
+    ),
+    History(
+        "an older refund of the amount that was let go is a real one by its form",
+        _MANUAL,
+        (
+            _captured(700),
+            _candidate("a_given", 300, 8, may_be_release=False),
+            _candidate("rest", 300, 9),
+        ),
+        _paid(700, 300, a_given=_GIVEN),
+    ),
+    History(
+        "we capture all but the least part, and give that part back",
+        _MANUAL,
+        (_HELD, capture(999), _captured(999, "capture:1"), _candidate("given", 1, 60)),
+        _paid(999, 1, given=_GIVEN),
+    ),
+    History(
+        "a capture echoes our cancel of a payment that is captured at once",
+        create(),
+        (
+            cancel(),
+            _captured(700, "cancel:1", names_cause=True, caused_by=key("cancel:1")),
+            _candidate("rest", 300, 9),
+        ),
+        _paid(700),
+    ),
+    History(
+        "of two refunds of the amount that was let go, one does not say when it was made",
+        _MANUAL,
+        (
+            _captured(700),
+            _candidate("a_given", 300, 8, made_at=None),
+            _candidate("rest", 300, 9),
+        ),
+        _paid(700, 300, a_given=_GIVEN),
     ),
 )
