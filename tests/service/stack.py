@@ -5,7 +5,7 @@ import base64
 import secrets
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -114,6 +114,9 @@ PROGRAMS: tuple[Row, ...] = (
     ("worker", ("cli", "worker"), "/readyz", "PAYMENTS_METRICS_PORT"),
 )
 
+#: Returns further variables of all programs, from the variables that the service has anyway.
+Given = Callable[[Mapping[str, str]], Mapping[str, str]]
+
 #: Shorter times than in production, so that tests wait less.
 QUICK = {
     "PAYMENTS_SESSION_TIMEOUT_S": "6",
@@ -152,6 +155,7 @@ def running_stack(
     root: Path,
     programs: Sequence[Row] = PROGRAMS,
     quick: Mapping[str, str] = QUICK,
+    given: Given = lambda _: {},
 ) -> Iterator[Stack]:
     """The whole service, ready; everything is stopped at the end."""
     ports = free_ports(len(programs))
@@ -172,7 +176,7 @@ def running_stack(
     stack = Stack(infrastructure, shared)
     for name, arguments, path, port_variable in programs:
         variables = {**(simulator if name == "simulator" else {}), **shared, **quick}
-        variables |= {"PAYMENTS_DATA_DIR": str(root / "data")}
+        variables |= {**given(shared), "PAYMENTS_DATA_DIR": str(root / "data")}
         if port_variable is not None:
             variables[port_variable] = str(by_name[name])
         ready = f"http://{HOST}:{by_name[name]}{path}"
@@ -193,7 +197,10 @@ def running_stack(
 
 @contextmanager
 def running_service(
-    root: Path, programs: Sequence[Row] = PROGRAMS, quick: Mapping[str, str] = QUICK
+    root: Path,
+    programs: Sequence[Row] = PROGRAMS,
+    quick: Mapping[str, str] = QUICK,
+    given: Given = lambda _: {},
 ) -> Iterator[Stack]:
     """The whole service on its own Kafka and Postgres, whose log has no other records."""
     with running_infrastructure(root) as infrastructure:
@@ -204,5 +211,5 @@ def running_service(
             replication_factor=1,
         )
         asyncio.run(create_topics(kafka))
-        with running_stack(infrastructure, root, programs, quick) as running:
+        with running_stack(infrastructure, root, programs, quick, given) as running:
             yield running

@@ -1,0 +1,1 @@
+"""The running service with several accounts and a Connect platform at one simulator."""

@@ -1,0 +1,42 @@
+"""Two worker processes together keep each account's limit, and no account slows another's."""
+
+import asyncio
+from typing import Final
+
+import pytest
+
+from sandbox.client import PaymentsClient
+from tests.service import evidence
+from tests.service.accounts.market import BODY, OWNERS, PER_S, Market
+
+pytestmark = pytest.mark.anyio
+
+EACH: Final = 40
+WORKERS: Final = ("worker", "worker2")
+CALLS: Final = "payments_provider_call_duration_seconds_count"
+#: Requests that may be refused, of a thousand: those that were on their way for longer than usual.
+REFUSED_PER_MILLE: Final = 10
+
+
+async def test_two_workers_keep_one_budget_per_account(market: Market) -> None:
+    """More calls are due in every account than it takes in some seconds, all at once."""
+    before = {o.name: (await market.inspect("stats", o))["counts"] for o in OWNERS}
+    calls = [market.stack.metric(worker, CALLS) for worker in WORKERS]
+    async with PaymentsClient(market.stack.url, market.stack.api_key) as client:
+        created = await asyncio.gather(
+            *(client.create({**BODY, "provider": o.name}) for _ in range(EACH) for o in OWNERS)
+        )
+        for each in created:
+            await client.wait_for(each, lambda p: bool(p["status"] == "SUCCEEDED"))
+    for worker, known in zip(WORKERS, calls, strict=True):
+        assert market.stack.metric(worker, CALLS) > known + EACH / 2, f"{worker} makes no calls"
+    for owner in OWNERS:
+        stats = await market.inspect("stats", owner)
+        refused = sum(
+            count - before[owner.name].get(name, 0)
+            for name, count in stats["counts"].items()
+            if name.startswith("rate_limited.")
+        )
+        assert refused * 1000 <= EACH * REFUSED_PER_MILLE, (owner.name, stats)
+        assert PER_S / 2 < stats["most_requests_in_a_second"] <= PER_S, (owner.name, stats)
+    evidence.check(await evidence.at_rest(market.stack))
