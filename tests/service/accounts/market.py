@@ -13,8 +13,9 @@ from sandbox.client import Json
 from sandbox.environment import STRIPE_ACCOUNT, TENANT
 from tests.service.stack import PROGRAMS, QUICK, Stack, running_service
 
-#: Requests that the simulator takes from each account in a second, as Stripe in test mode.
-PER_S: Final = 25
+#: Requests that the simulator takes from an account in a second, as Stripe in test mode; and from
+#: one whose limit calls soon reach.
+PER_S, LOW_PER_S = 25, 10
 BODY: Final[Json] = {"amount": 1000, "currency": "EUR", "payment_method": "pm_card_visa"}
 
 
@@ -26,6 +27,7 @@ class Owner:
     account: str
     mode: str = "test"
     platform: str | None = None
+    per_s: int = PER_S
 
     @property
     def key_variable(self) -> str:
@@ -35,11 +37,11 @@ class Owner:
 
 OWNERS: Final = (
     Owner("stripe", STRIPE_ACCOUNT),
-    Owner("second", "acct_second"),
+    Owner("second", "acct_second", per_s=LOW_PER_S),
     Owner("abroad", "acct_abroad", mode="live"),
     Owner("market", "acct_market"),
     Owner("stall", "acct_stall", platform="market"),
-    Owner("barrow", "acct_barrow", platform="market"),
+    Owner("barrow", "acct_barrow", platform="market", per_s=LOW_PER_S),
 )
 BY_NAME: Final = {owner.name: owner for owner in OWNERS}
 #: Those that the file has, and that have an endpoint and a key.
@@ -89,7 +91,7 @@ def _account_file() -> Json:
             row["webhook_secrets"] = [f"env:SECRET_OF_{owner.name.upper()}"]
         else:
             row["platform"] = owner.platform
-        accounts[owner.name] = {**row, "requests_per_s": PER_S}
+        accounts[owner.name] = {**row, "requests_per_s": owner.per_s}
     allowed = [owner.name for owner in OWNERS]
     return {"accounts": accounts, "tenants": {TENANT: {"default": "stripe", "allowed": allowed}}}
 
@@ -97,7 +99,7 @@ def _account_file() -> Json:
 def _simulated(ingress_url: str) -> list[Json]:
     found = []
     for owner in _FURTHER:
-        row: Json = {"id": owner.account, "mode": owner.mode}
+        row: Json = {"id": owner.account, "mode": owner.mode, "requests_per_s": owner.per_s}
         if owner.platform is None:
             row["api_key"] = _KEYS[owner.name]
             row["webhook_url"] = f"{ingress_url}/webhooks/stripe/{owner.name}"
