@@ -361,4 +361,10 @@ RELEASE_HISTORIES: Final = (
         ),
         _paid(700, 300, a_given=_GIVEN),
     ),
+    History(
+        "somebody captures all but the least part, which is let go",
+        _MANUAL,
+        (_HELD, _captured(999), _candidate("rest", 1, 9)),
+        _paid(999),
+    ),
 )

@@ -284,4 +284,15 @@ TOTAL_HISTORIES: Final = (
         ),
         _paid(400, re_1=_GIVEN, re_2=RefundMeaning(RefundStatus.REQUESTED)),
     ),
+    History(
+        "a total is less than the rest and a later one more, so a refund of the rest is a real one",
+        create(capture_method="manual"),
+        (
+            Reported(payment_fact(ProviderStatus.SUCCEEDED, 9, captured=600)),
+            _total(100, 20),
+            Reported(_named("given", 400, 30, may_be_release=True)),
+            _total(500, 30),
+        ),
+        _paid(500, captured=600, total=_GIVEN, given=_GIVEN),
+    ),
 )

@@ -129,4 +129,25 @@ BUGS: Final = (
         "a total of a payment that was captured beyond its authorization is shown too large",
         (_BEYOND,),
     ),
+    Bug(
+        "domain",
+        "domain.facts.releases:releases",
+        "r.amount == rest > 0",
+        "r.amount == rest > 1",
+        "what was let go of the least amount counts as given back",
+        (_EVERY_ORDER.format("somebody captures all but the least part, which is let go"),),
+    ),
+    Bug(
+        "domain",
+        "domain.facts.releases:has_no_release",
+        "payment.refund_total_range[0] < rest",
+        "payment.refund_total_range[1] < rest",
+        "a real refund of the rest is hidden once the totals have grown beyond the rest",
+        (
+            _EVERY_ORDER.format(
+                "a total is less than the rest and a later one more, so a refund of the rest is a "
+                "real one"
+            ),
+        ),
+    ),
 )
