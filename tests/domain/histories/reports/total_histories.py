@@ -295,4 +295,53 @@ TOTAL_HISTORIES: Final = (
         ),
         _paid(500, captured=600, total=_GIVEN, given=_GIVEN),
     ),
+    History(
+        "a total is less than the rest and a later one more than was captured",
+        create(capture_method="manual"),
+        (
+            Reported(payment_fact(ProviderStatus.SUCCEEDED, 9, captured=600)),
+            _total(100, 20),
+            _total(550, 30),
+            _total(700, 40),
+            _total(500, 50),
+        ),
+        _paid(500, captured=600, total=_GIVEN),
+    ),
+    History(
+        "somebody captures a part, the rest is named, a total with our key counts nothing",
+        create(capture_method="manual"),
+        (
+            Reported(payment_fact(ProviderStatus.SUCCEEDED, 9, captured=700)),
+            refund("re_1", 200),
+            Reported(_named("let_go", 300, 9, may_be_release=True)),
+            _total(0, 10, "refund:re_1", caused_by=key("refund:re_1")),
+        ),
+        _paid(0, captured=700, re_1=RefundMeaning(RefundStatus.REQUESTED)),
+    ),
+    History(
+        "an authorization is cancelled, and a total that has no release in it is reported",
+        create(capture_method="manual"),
+        (Reported(canceled(50, CancelCause.PROVIDER)), _total(400, 50, may_be_release=False)),
+        Meaning(Status.CANCELED),
+    ),
+    History(
+        "a total has the rest in it, and the latest one is of a version without releases",
+        create(capture_method="manual"),
+        (
+            Reported(payment_fact(ProviderStatus.SUCCEEDED, 9, captured=700)),
+            _total(300, 9),
+            _total(500, 20, may_be_release=False),
+        ),
+        _paid(500, captured=700, total=_GIVEN),
+    ),
+    History(
+        "a refund is returned before the total, which does not have it in it",
+        create(),
+        (
+            _PAID,
+            Reported(refund_fact("one", RefundStatus.FAILED, 10, 400, made_at=at(9))),
+            _total(300, 20),
+        ),
+        _paid(300, one=_BACK, total=_GIVEN),
+    ),
 )

@@ -120,4 +120,64 @@ BUGS: Final = (
         "the result of a quarantined payment's call is refused before anybody can look into it",
         (_GUARDS.format("a_quarantined_payments_result_waits_whatever_object_it_names"),),
     ),
+    Bug(
+        "domain",
+        "domain.facts.refund_totals:_let_go",
+        "if has_no_release(payment, rest):",
+        "if False:",
+        "a total loses a release that an earlier one shows not to exist: too much can be refunded",
+        (
+            _EVERY_ORDER.format(
+                "a total is less than the rest and a later one more than was captured"
+            ),
+        ),
+    ),
+    Bug(
+        "domain",
+        "domain.facts.refund_totals:_widened",
+        "fact.amount == 0 or",
+        "",
+        "a report that counts nothing makes a refund of the release",
+        (
+            _EVERY_ORDER.format(
+                "somebody captures a part, the rest is named, a total with our key counts nothing"
+            ),
+        ),
+    ),
+    Bug(
+        "domain",
+        "domain.facts.refund_totals:_not_named",
+        "or end.status is not ProviderStatus.SUCCEEDED",
+        "",
+        "money that was never captured counts as given back",
+        (
+            _EVERY_ORDER.format(
+                "an authorization is cancelled, and a total that has no release in it is reported"
+            ),
+        ),
+    ),
+    Bug(
+        "domain",
+        "domain.facts.refund_totals:_not_named",
+        "if total.may_be_release else 0",
+        "",
+        "a total without a release loses as much, and too much can be refunded",
+        (
+            _EVERY_ORDER.format(
+                "a total has the rest in it, and the latest one is of a version without releases"
+            ),
+        ),
+    ),
+    Bug(
+        "domain",
+        "domain.facts.refund_totals:_is_in",
+        "and not is_returned",
+        "",
+        "a refund that was returned hides what was given back later",
+        (
+            _EVERY_ORDER.format(
+                "a refund is returned before the total, which does not have it in it"
+            ),
+        ),
+    ),
 )
