@@ -64,3 +64,12 @@ def test_nothing_was_let_go_of_a_payment_of_which_more_was_captured_than_authori
     replay.deliver(received(total))
     (shown,) = snapshot(replay.existing).refunds
     assert shown.amount == 1300
+
+
+def test_what_only_a_total_reports_has_no_reason() -> None:
+    """A total's reason is that of one of the refunds in it, nobody knows of which."""
+    replay = replay_until("succeeded")
+    total = refund_fact("all", _SUCCEEDED, 20, 300, is_total=True, reason="fraudulent")
+    replay.deliver(received(total))
+    (shown,) = snapshot(replay.existing).refunds
+    assert (shown.amount, shown.reason) == (300, None)

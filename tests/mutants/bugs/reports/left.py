@@ -180,4 +180,12 @@ BUGS: Final = (
             ),
         ),
     ),
+    Bug(
+        "domain",
+        "domain.facts.refund_totals:_named",
+        ", reason=None",
+        "",
+        "all that was given back is shown with the reason of one refund of many",
+        (_TOTALS.format("what_only_a_total_reports_has_no_reason"),),
+    ),
 )
