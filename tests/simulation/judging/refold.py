@@ -6,10 +6,11 @@ from domain.decide import decide
 from domain.inputs import Input, Release
 from domain.payment import Payment
 from domain.status import Outcome
+from domain.view import refundable
 from ports.records import RecordOffset
 from postgres.documents import decode_payment
 from tests.domain.histories.replay import published_meaning
-from tests.oracle import meaning_of
+from tests.oracle import left_to_refund, meaning_of
 from tests.simulation.judging.violation import Violation
 from tests.simulation.postgres.database import Database, InboxRow
 
@@ -60,4 +61,8 @@ def refolded(database: Database) -> Iterator[Violation]:
         expected = meaning_of(payment_id, again.accepted[payment_id])
         if published_meaning(payment) != expected:
             what = f"it is {published_meaning(payment)}, the oracle has {expected}"
+            yield Violation("S4", payment_id, what)
+        left = left_to_refund(payment_id, again.accepted[payment_id])
+        if refundable(payment) != left:
+            what = f"{refundable(payment)} is left to refund, the oracle has {left}"
             yield Violation("S4", payment_id, what)

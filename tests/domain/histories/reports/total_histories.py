@@ -344,4 +344,18 @@ TOTAL_HISTORIES: Final = (
         ),
         _paid(300, one=_BACK, total=_GIVEN),
     ),
+    History(
+        "our own refund is named, and a total with its key has another one of its amount",
+        create(),
+        (
+            _PAID,
+            refund("re_1", 400),
+            Reported(
+                requested_refund_fact("re_1", _SUCCEEDED, 9, 400, made_at=at(9)),
+                needs="refund:re_1",
+            ),
+            _total(800, 10, "refund:re_1", caused_by=key("refund:re_1")),
+        ),
+        _paid(800, re_1=_GIVEN, total=_GIVEN),
+    ),
 )

@@ -188,4 +188,16 @@ BUGS: Final = (
         "all that was given back is shown with the reason of one refund of many",
         (_TOTALS.format("what_only_a_total_reports_has_no_reason"),),
     ),
+    Bug(
+        "domain",
+        "domain.facts.refund_totals:echoed",
+        "and refund.id not in reported",
+        "",
+        "somebody's refund of the amount of ours is hidden in a total with our key",
+        (
+            _EVERY_ORDER.format(
+                "our own refund is named, and a total with its key has another one of its amount"
+            ),
+        ),
+    ),
 )
