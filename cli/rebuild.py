@@ -13,8 +13,8 @@ import typer
 from cli.terminal import bootstrap, database_url, payment_id, say
 from decisions.decode import Decoder
 from ports.errors import UndecodableRecordError
+from ports.records import Decode
 from ports.texts import printable, utc_time
-from postgres.batch.transaction import Decode
 from processor.ops.rebuild import run as ops
 from processor.ops.rebuild.progress import Progress
 from processor.ops.rebuild.results import RebuildResult

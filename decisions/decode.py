@@ -1,5 +1,6 @@
 """Decodes records into inputs. An undecodable record becomes a dead letter with the reason."""
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
@@ -7,7 +8,7 @@ import msgspec
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from decisions.decode_failure import unforeseen
+from decisions.decode_failure import of_unknown_account, unforeseen
 from decisions.fact_texts import with_storable_texts
 from domain.inputs import (
     CallResult,
@@ -24,11 +25,12 @@ from domain.inputs import (
 from ports.errors import UndecodableRecordError
 from ports.failures import describe_error
 from ports.provider import MalformedWebhookError, Translator
-from ports.records import ConsumedRecord, DeadLetter, DecodedInput, Unreadable
+from ports.records import ConsumedRecord, DeadLetter, DecodedInput, Unreadable, without_effect
 from ports.texts import storable, utc_time
 from runtime.logs import get_logger
 from runtime.tasks import ANY_ERROR
 from schemas import commands, headers
+from schemas.accounts.provider_accounts import NAME
 from schemas.identity import is_payment_id
 from schemas.results import ProviderResult, Refusal
 from schemas.topics import PAYMENT_COMMANDS, PROVIDER_RESULTS, PROVIDER_WEBHOOKS
@@ -75,25 +77,39 @@ class Decoder:
         event_id = _header(record, headers.EVENT_ID)
         translator = self._translators.get(provider)
         if translator is None:
-            known = ", ".join(sorted(self._translators))
-            raise UndecodableRecordError(f"header {headers.PROVIDER} is none of: {known}")
+            if not re.fullmatch(NAME, provider):
+                raise UndecodableRecordError(f"header {headers.PROVIDER} is no name of an account")
+            received_at = utc_time(_header(record, headers.RECEIVED_AT))
+            return of_unknown_account(record, key, event_id, provider, received_at)
         try:
-            translated = translator.translate(record.value)
-        except MalformedWebhookError as error:
-            raise UndecodableRecordError(str(error)) from error
-        fact = with_storable_texts(translated.fact)
-        if fact.event_id != event_id:
-            raise UndecodableRecordError(f"header {headers.EVENT_ID} is not the ID in the value")
-        received_at = utc_time(_header(record, headers.RECEIVED_AT))
-        kind = f"{provider}.{translated.kind}"
-        return DecodedInput(
-            record=record,
-            payment_id=key,
-            event_id=event_id,
-            kind=kind,
-            input=Input(event_id, received_at, fact),
-            provider=provider,
-        )
+            return _translated(record, key, event_id, provider, translator)
+        except UndecodableRecordError as error:
+            if headers.AGAIN not in record.headers:
+                raise
+            # beside it may wait what can be decoded
+            return without_effect(record, key, provider, storable(str(error)))
+
+
+def _translated(
+    record: ConsumedRecord, key: str, event_id: str, provider: str, translator: Translator
+) -> DecodedInput:
+    """Returns the input of a webhook's record. Raises UndecodableRecordError."""
+    try:
+        translated = translator.translate(record.value)
+    except MalformedWebhookError as error:
+        raise UndecodableRecordError(str(error)) from error
+    fact = with_storable_texts(translated.fact)
+    if fact.event_id != event_id:
+        raise UndecodableRecordError(f"header {headers.EVENT_ID} is not the ID in the value")
+    received_at = utc_time(_header(record, headers.RECEIVED_AT))
+    return DecodedInput(
+        record=record,
+        payment_id=key,
+        event_id=event_id,
+        kind=f"{provider}.{translated.kind}",
+        input=Input(event_id, received_at, fact),
+        provider=provider,
+    )
 
 
 def _check_key(record: ConsumedRecord, received: DecodedInput) -> None:

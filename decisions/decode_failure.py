@@ -1,22 +1,22 @@
-"""A record that our own code failed to decode: it quarantines its payment, if it names one.
+"""A record that can't be decoded now, and may be later.
+
+One that our own code failed on quarantines its payment, if it names one. One whose account is not
+in this program's file of accounts yet waits until it is.
 
 Only what every record has is read here, without any adapter: the key, and the event ID in a header
 or a field. After the fix and a release, the stored record is decoded again under that ID.
 """
 
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any
 
 import msgspec
 
 from domain.inputs import Input, Unmodelled
-from ports.records import ConsumedRecord, DeadLetter, DecodedInput
+from ports.records import UNREAD, ConsumedRecord, DeadLetter, DecodedInput, unread_of
 from schemas import headers
 from schemas.identity import is_payment_id
 from schemas.topics import PAYMENT_COMMANDS, PROVIDER_WEBHOOKS
-
-#: The kind, in the timeline, of a record that our own code failed to decode.
-UNREAD: Final = "unread"
 
 
 def unforeseen(record: ConsumedRecord, error: str) -> DecodedInput | DeadLetter:
@@ -41,6 +41,22 @@ def unforeseen(record: ConsumedRecord, error: str) -> DecodedInput | DeadLetter:
         tenant=_text(fields, "tenant"),
         operation_id=_text(fields, "operation_id"),
         failure=error,
+    )
+
+
+def of_unknown_account(
+    record: ConsumedRecord, payment_id: str, event_id: str, account: str, received_at: datetime
+) -> DecodedInput:
+    """Returns a webhook of an account that this program does not know, as one that waits."""
+    kind = unread_of(account)
+    return DecodedInput(
+        record=record,
+        payment_id=payment_id,
+        event_id=event_id,
+        kind=kind,
+        input=Input(event_id, received_at, Unmodelled(event_id, kind, "its account is unknown")),
+        provider=account,
+        of_unknown_account=True,
     )
 
 

@@ -16,6 +16,7 @@ from ports.batch import InboxEntry, InboxRow, ReadSet, VersionRow, WriteSet
 from ports.failures import describe_error
 from ports.records import DecodedInput, RecordOffset, named_object, refusal_id
 from runtime.tasks import ANY_ERROR
+from schemas.headers import AGAIN
 
 
 def fold(
@@ -66,6 +67,8 @@ class _Fold:
                 self._plan.inbox.append(row)
                 self._taken.add(received.record.position)
                 self._take(row)
+            elif AGAIN in received.record.headers:
+                self._take_up_again(received.payment_id)
         self._note_open(batch)
         return self._plan
 
@@ -153,7 +156,11 @@ class _Fold:
             return
         payment = self._payments.get(payment_id)
         try:
-            decision = foreign or decide(payment, row.received.input, payment_id)
+            decision = (
+                foreign
+                or _of_unknown_account(row.received, payment)
+                or decide(payment, row.received.input, payment_id)
+            )
         except ANY_ERROR as error:  # our own bug: quarantine this payment, go on with others
             self._quarantine_failure(row, describe_error(error))
             return
@@ -316,6 +323,11 @@ class _Fold:
         for row in [*self._waited(payment_id), *self._parked.pop(payment_id, ())]:
             self._take(row)
 
+    def _take_up_again(self, payment_id: str) -> None:
+        """A record that waits was sent again: its account has become known."""
+        if payment_id not in self._quarantined:
+            self._take_parked(payment_id)
+
     def _waited(self, payment_id: str) -> list[InboxRow]:
         """The stored rows that wait for the payment, as rows of this batch; each of them once."""
         waited = []
@@ -347,6 +359,14 @@ def _of_other_account(received: DecodedInput, payment: Payment) -> Decision:
     """
     reason = f"it came for account {received.provider}, but this payment's is another"
     return Decision(outcome=Outcome.CONFLICT, reason=reason, payment=payment, refused=True)
+
+
+def _of_unknown_account(received: DecodedInput, payment: Payment | None) -> Decision | None:
+    """What came for an account that this program does not know yet waits until it does."""
+    if not received.of_unknown_account:
+        return None
+    reason = f"the file of accounts, as the stream has it, has no account {received.provider} yet"
+    return Decision(outcome=Outcome.PARKED, reason=reason, payment=payment)
 
 
 def _is_misrouted(received: DecodedInput, payment: Payment | None, decision: Decision) -> bool:

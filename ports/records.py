@@ -1,7 +1,7 @@
 """A consumed record, and the input that was decoded from it."""
 
-from collections.abc import Mapping
-from typing import Self
+from collections.abc import Callable, Mapping
+from typing import Final, Self
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -16,7 +16,17 @@ from domain.inputs import (
     RefundFact,
     Unmodelled,
 )
+from ports.texts import utc_time
+from schemas import headers
 from schemas.identity import is_payment_id
+
+#: The kind of a record that could not be read when it came.
+UNREAD: Final = "unread"
+
+
+def unread_of(account: str) -> str:
+    """Returns the kind of a webhook that was not read because its account was not known."""
+    return f"{account}.{UNREAD}"
 
 
 class RecordOffset(Struct, frozen=True, gc=False):
@@ -53,6 +63,9 @@ class DecodedInput(Struct, frozen=True, kw_only=True):
     #: The error of our own code on this record. Then the input has no content, and the payment is
     #: quarantined.
     failure: str | None = None
+    #: This program's file of accounts does not have its account yet. Then the input has no content,
+    #: and waits.
+    of_unknown_account: bool = False
 
 
 class Unreadable(bytes):
@@ -78,6 +91,10 @@ class DeadLetter(Struct, frozen=True):
     error: str
 
 
+#: Decodes a record of the log, or one that waited.
+Decode = Callable[[ConsumedRecord], DecodedInput | DeadLetter]
+
+
 def refusal_id(received: DecodedInput) -> str:
     """Returns the inbox key of a record that is refused, or on which our own code failed.
 
@@ -95,6 +112,25 @@ def failed(received: DecodedInput, error: str) -> DecodedInput:
     """Returns the input as one on which our own code failed, without its content."""
     nothing = Unmodelled(received.event_id, received.kind, error)
     return replace(received, input=replace(received.input, body=nothing), failure=error)
+
+
+def without_effect(
+    record: ConsumedRecord, payment_id: str, account: str, error: str
+) -> DecodedInput:
+    """Returns a webhook that can't be decoded as one without effect, which leaves its ID free.
+
+    It has the headers of one. ``error`` says what is wrong with it.
+    """
+    event_id = record.headers[headers.EVENT_ID]
+    fact = Unmodelled(event_id, UNREAD, f"it can't be decoded: {error}", other_form=True)
+    return DecodedInput(
+        record=record,
+        payment_id=payment_id,
+        event_id=event_id,
+        kind=unread_of(account),
+        input=Input(event_id, utc_time(record.headers[headers.RECEIVED_AT]), fact),
+        provider=account,
+    )
 
 
 def named_object(received: DecodedInput) -> str | None:

@@ -4,7 +4,7 @@ A store that is not available raises StoreUnavailableError. A unique key that an
 has taken raises KeyTakenError. Both are retryable.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
@@ -23,6 +23,7 @@ from ports.work_items import (
     LookUpShare,
     PlannedLook,
     UnroutedWebhook,
+    WaitingRecord,
 )
 
 
@@ -62,6 +63,20 @@ class BatchStore(Protocol):
 
     async def mark_published(self, publication_ids: Iterable[int], now: datetime) -> None:
         """Marks these publications as published."""
+        ...
+
+
+class UnreadStore(Protocol):
+    """Inputs that were not read as they came, because their account was not known."""
+
+    async def unread_inputs(self, partitions: Collection[int]) -> Mapping[str, int]:
+        """Returns how many of them wait in these partitions, by account."""
+        ...
+
+    async def first_unread(
+        self, accounts: Sequence[str], partitions: Collection[int], limit: int
+    ) -> Sequence[WaitingRecord]:
+        """Returns one of each payment that is here and not quarantined, of these accounts."""
         ...
 
 
@@ -172,8 +187,10 @@ class RoutingStore(Protocol):
         """Returns stored webhooks whose payment is known now, oldest first."""
         ...
 
-    async def expired(self, before: datetime, limit: int) -> list[UnroutedWebhook]:
-        """Returns webhooks that were stored before then, oldest first."""
+    async def expired(
+        self, before: datetime, limit: int, accounts: Sequence[str]
+    ) -> list[UnroutedWebhook]:
+        """Returns webhooks of these accounts that were stored before then, oldest first."""
         ...
 
     async def delete_unrouted(self, ended: Sequence[UnroutedWebhook]) -> None:
@@ -256,6 +273,12 @@ class SweepStore(Protocol):
 
     async def gauges(self) -> list[tuple[str, int, datetime | None]]:
         """Returns (what, how many, time of the oldest) of everything that waits."""
+        ...
+
+    async def of_unknown_accounts(
+        self, calls: Sequence[str], webhooks: Sequence[str]
+    ) -> list[tuple[str, str, int]]:
+        """Returns (account, what, how many) of calls and webhooks of all accounts but these."""
         ...
 
 

@@ -94,3 +94,12 @@ class Look:
     found: str | None
     unchanged: int
     next_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingRecord:
+    """A webhook that waits for its account to be known."""
+
+    payment_id: str
+    headers: Mapping[str, str]
+    value: bytes

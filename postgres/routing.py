@@ -61,7 +61,7 @@ INSERT_IGNORED: Final = """
 
 EXPIRED_UNROUTED: Final = """
     select event_id, provider, object_id, headers, value, payment_id from unrouted
-    where recorded_at < %s order by recorded_at limit %s"""
+    where recorded_at < %s and provider = any(%s) order by recorded_at limit %s"""
 
 #: Of what was sent on or ended as it was read: meanwhile its payment may have become known, or it
 #: may wait for another one.
@@ -223,10 +223,10 @@ async def routable(connection: Connection, limit: int) -> list[UnroutedWebhook]:
 
 
 async def expired_unrouted(
-    connection: Connection, before: datetime, limit: int
+    connection: Connection, before: datetime, limit: int, accounts: Sequence[str]
 ) -> list[UnroutedWebhook]:
-    """Returns webhooks that were stored before then, oldest first."""
-    cursor = await connection.execute(EXPIRED_UNROUTED, [before, limit])
+    """Returns webhooks of these accounts that were stored before then, oldest first."""
+    cursor = await connection.execute(EXPIRED_UNROUTED, [before, list(accounts), limit])
     return [_unrouted(row) for row in await cursor.fetchall()]
 
 

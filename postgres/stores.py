@@ -1,6 +1,14 @@
 """The stores of ``ports.stores`` in Postgres, with its errors translated into ours."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import (
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Collection,
+    Iterable,
+    Mapping,
+    Sequence,
+)
 from collections.abc import Set as AbstractSet
 from contextlib import asynccontextmanager
 from datetime import datetime
@@ -13,7 +21,7 @@ from domain.payment import Payment
 from ports.batch import PublishableVersion, ReadSet, WriteSet
 from ports.errors import KeyTakenError, StoreUnavailableError
 from ports.provider import ListCursor
-from ports.records import DecodedInput
+from ports.records import Decode, DecodedInput
 from ports.work_items import (
     ClaimedCall,
     DuePayment,
@@ -22,11 +30,12 @@ from ports.work_items import (
     LookUpShare,
     PlannedLook,
     UnroutedWebhook,
+    WaitingRecord,
 )
-from postgres import history, looks, outbox, partitions, routing
+from postgres import history, looks, outbox, partitions, routing, unknown_accounts
 from postgres.batch import transaction as batch
 from postgres.batch import unpublished
-from postgres.batch.transaction import Connection, Decode
+from postgres.batch.transaction import Connection
 
 Pool = AsyncConnectionPool[Any]
 #: The first version that can limit a whole transaction; before it, only the pauses inside one.
@@ -142,6 +151,27 @@ class PostgresBatches:
             await unpublished.mark_published(connection, publication_ids, now)
 
 
+class PostgresUnread:
+    """A ``UnreadStore``."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    async def unread_inputs(self, partitions: Collection[int]) -> Mapping[str, int]:
+        """See ``UnreadStore.unread_inputs``."""
+        async with for_one_statement(self._pool) as connection:
+            return await unknown_accounts.unread_inputs(connection, list(partitions))
+
+    async def first_unread(
+        self, accounts: Sequence[str], partitions: Collection[int], limit: int
+    ) -> Sequence[WaitingRecord]:
+        """See ``UnreadStore.first_unread``."""
+        async with for_one_statement(self._pool) as connection:
+            return await unknown_accounts.first_unread(
+                connection, accounts, list(partitions), limit
+            )
+
+
 class PostgresOutbox:
     """A ``Outbox``."""
 
@@ -222,10 +252,12 @@ class PostgresRouting:
         async with for_one_statement(self._pool) as connection:
             return await routing.routable(connection, limit)
 
-    async def expired(self, before: datetime, limit: int) -> list[UnroutedWebhook]:
+    async def expired(
+        self, before: datetime, limit: int, accounts: Sequence[str]
+    ) -> list[UnroutedWebhook]:
         """See ``RoutingStore.expired``."""
         async with for_one_statement(self._pool) as connection:
-            return await routing.expired_unrouted(connection, before, limit)
+            return await routing.expired_unrouted(connection, before, limit, accounts)
 
     async def delete_unrouted(self, ended: Sequence[UnroutedWebhook]) -> None:
         """See ``RoutingStore.delete_unrouted``."""
@@ -307,6 +339,13 @@ class PostgresSweeps:
         """See ``SweepStore.gauges``."""
         async with connected(self._pool) as connection:
             return await routing.gauges(connection)
+
+    async def of_unknown_accounts(
+        self, calls: Sequence[str], webhooks: Sequence[str]
+    ) -> list[tuple[str, str, int]]:
+        """See ``SweepStore.of_unknown_accounts``."""
+        async with for_one_statement(self._pool) as connection:
+            return await unknown_accounts.of_unknown_accounts(connection, calls, webhooks)
 
 
 class PostgresHistory:

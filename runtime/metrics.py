@@ -1,8 +1,9 @@
 """Metrics that several programs share."""
 
+from collections.abc import Mapping
 from typing import Final
 
-from prometheus_client import CollectorRegistry, Counter
+from prometheus_client import CollectorRegistry, Counter, Gauge
 
 #: Histogram buckets for durations, in seconds.
 SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
@@ -29,3 +30,25 @@ def unread_versions(registry: CollectorRegistry) -> Counter:
         ["provider", "kind"],
         registry=registry,
     )
+
+
+class UnknownAccountRows:
+    """A gauge of what waits for an account that is not in this process's file of accounts."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._gauge = Gauge(
+            "payments_unknown_account_rows",
+            "Rows that wait because this process does not know their account, by account and kind. "
+            "Absent: none.",
+            ["provider", "kind"],
+            registry=registry,
+        )
+        self._shown: frozenset[tuple[str, str]] = frozenset()
+
+    def show(self, waiting: Mapping[tuple[str, str], int]) -> None:
+        """Shows how many wait by account and kind, and nothing of any other."""
+        for labels, count in waiting.items():
+            self._gauge.labels(*labels).set(count)
+        for labels in self._shown - waiting.keys():
+            self._gauge.remove(*labels)
+        self._shown = frozenset(waiting)

@@ -11,6 +11,9 @@ EVENT_ID: Final = "event-id"
 PROVIDER: Final = "provider"
 RECEIVED_AT: Final = "received-at"
 OBJECT_ID: Final = "object-id"
+#: On a record that waits and was sent again, because its account has become known: what waits for
+#: its payment is taken up.
+AGAIN: Final = "again"
 
 # On dead-letters: the position of the original record, and the error.
 ORIGINAL_TOPIC: Final = "original-topic"

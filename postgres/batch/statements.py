@@ -26,7 +26,7 @@ LOAD_QUARANTINED: Final = "select payment_id from quarantines where payment_id =
 
 #: What waits for a payment that is created or released.
 LOAD_WAITING: Final = """
-    select event_id, payment_id, topic, partition, "offset", headers, value
+    select event_id, payment_id, topic, partition, "offset", headers, value, kind
     from inbox where payment_id = any(%b) and outcome in ('parked', 'quarantined')
     order by decided nulls first, recorded_at, topic, partition, "offset\""""
 
@@ -123,12 +123,12 @@ INSERT_INBOX: Final = """
 UPDATE_WAITING: Final = """
     update inbox i set event_id = n.known_by, outcome = n.outcome, reason = n.reason,
         version = n.version, publication_id = n.publication_id, headers = n.headers,
-        value = n.value,
+        value = n.value, kind = n.kind,
         decided = currval('decision_batches') * 1000000 + n.ordinal
-    from unnest(%b::text[], %b::text[], %b::text[], %b::int[], %b::text[], %b::text[], %b::int[],
-        %b::bigint[], %b::jsonb[], %b::bytea[])
-        as n(payment_id, event_id, known_by, ordinal, outcome, reason, version, publication_id,
-             headers, value)
+    from unnest(%b::text[], %b::text[], %b::text[], %b::int[], %b::text[], %b::text[],
+        %b::text[], %b::int[], %b::bigint[], %b::jsonb[], %b::bytea[])
+        as n(payment_id, event_id, known_by, ordinal, kind, outcome, reason, version,
+             publication_id, headers, value)
     where i.event_id = n.event_id and i.payment_id = n.payment_id
         and i.outcome in ('parked', 'quarantined')"""
 

@@ -5,7 +5,7 @@ wrote in between, BatchConflictError is raised, nothing is written, and the call
 ``postgres.stores`` begins and commits it.
 """
 
-from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -20,8 +20,7 @@ from ports.batch import InboxEntry, InboxRow, PublishableVersion, ReadSet, Write
 from ports.errors import BatchConflictError
 from ports.failures import describe_error
 from ports.records import (
-    ConsumedRecord,
-    DeadLetter,
+    Decode,
     DecodedInput,
     RecordOffset,
     named_cause,
@@ -33,14 +32,14 @@ from postgres.batch import statements as sql
 from postgres.batch.columns import as_columns
 from postgres.batch.parts import write_parts
 from postgres.batch.publications import announce, insert_unpublished, last_versions
+from postgres.batch.waiting import accounts_of, decode_waiting
 from postgres.documents import decode_payment, encode_call, encode_payment, encode_publishable
 from postgres.routing import mark_routable, park_refused
 from runtime.tasks import ANY_ERROR
-from schemas.headers import EVENT_ID
+from schemas.headers import AGAIN, EVENT_ID
 
 Connection = AsyncConnection[tuple[Any, ...]]
 Cursor = AsyncCursor[tuple[Any, ...]]
-Decode = Callable[[ConsumedRecord], DecodedInput | DeadLetter]
 #: A call under way is made once more, in parallel, if it has no answer after this.
 URGENT_WITHIN: Final = timedelta(seconds=0.2)
 
@@ -68,7 +67,9 @@ async def load(
         owners = await connection.execute(sql.LOAD_OWNERS, as_columns(objects, 2))
     unreadable: dict[str, str] = {}
     rows = await waiting.fetchall()
-    taken_up = _decode_waiting(rows, decode, unreadable)
+    found = _decode_payments(await payments.fetchall(), unreadable)
+    accounts = accounts_of(found.values(), batch)
+    taken_up = decode_waiting(rows, decode, accounts, unreadable)
     owned = {(row[0], row[1]): row[2] for row in await owners.fetchall()}
     if more := sorted(_objects_of(taken_up, unreadable) - set(objects)):
         cursor = await connection.execute(sql.LOAD_OWNERS, as_columns(more, 2))
@@ -78,7 +79,7 @@ async def load(
         cursor = await connection.execute(sql.LOAD_KNOWN, [apart])
         entries += await cursor.fetchall()
     return ReadSet(
-        payments=_decode_payments(await payments.fetchall(), unreadable),
+        payments=found,
         known={
             row[0]: InboxEntry(RecordOffset(row[1], row[2], row[3]), Outcome(row[4]), row[5])
             for row in entries
@@ -106,8 +107,11 @@ def _apart(stored: Container[str], waiting: Mapping[str, Sequence[DecodedInput]]
 
 
 def may_unpark(received: DecodedInput) -> bool:
-    """Whether this may end the wait of parked inputs; see ``domain.facts.waiting``."""
-    return may_end_wait(received.payment_id, received.input)
+    """Whether this may end the wait of parked inputs; see ``domain.facts.waiting``.
+
+    So does a record that was sent again because its account has become known.
+    """
+    return may_end_wait(received.payment_id, received.input) or AGAIN in received.record.headers
 
 
 def _decode_payments(
@@ -141,27 +145,6 @@ def _objects_of(
         except ANY_ERROR as error:
             unreadable[payment_id] = f"what waits for it can't be read: {describe_error(error)}"
     return found
-
-
-def _decode_waiting(
-    rows: Iterable[tuple[Any, ...]], decode: Decode, unreadable: dict[str, str]
-) -> dict[str, tuple[DecodedInput, ...]]:
-    parked: dict[str, list[DecodedInput]] = {}
-    for _, payment_id, topic, partition, offset, headers, value in rows:
-        position = RecordOffset(topic, partition, offset)
-        record = ConsumedRecord(
-            position=position,
-            key=payment_id.encode(),
-            value=bytes(value),
-            headers=headers or {},
-            timestamp_ms=0,
-        )
-        received = decode(record)
-        if isinstance(received, DeadLetter):
-            unreadable[payment_id] = f"{position} can't be decoded any more: {received.error}"
-            continue
-        parked.setdefault(payment_id, []).append(received)
-    return {payment_id: tuple(waiting) for payment_id, waiting in parked.items()}
 
 
 async def write(
@@ -282,15 +265,16 @@ async def _write_inbox(
         r, position = row.received, row.received.record.position
         is_published = row.version is not None or r.payment_id in plan.announced
         publication_id = ids.get(position.partition) if is_published else None
-        became = (row.outcome, row.reason, row.version, publication_id, *_kept(row))
+        became = (r.kind, row.outcome, row.reason, row.version, publication_id, *_kept(row))
         if row.waits_as is not None:
             (leaving if row.apart else taking).append(
                 (r.payment_id, row.waits_as, row.event_id, row.ordinal, *became)
             )
         else:
             new.append((
-                row.event_id, row.ordinal, r.payment_id, r.tenant, r.operation_id, r.kind,
-                position.topic, position.partition, position.offset, r.input.received_at, *became,
+                row.event_id, row.ordinal, r.payment_id, r.tenant, r.operation_id, became[0],
+                position.topic, position.partition, position.offset, r.input.received_at,
+                *became[1:],
             ))  # fmt: skip
     new.sort(key=lambda row: row[0])  # one order for all workers, so that there is no deadlock
     if plan.inbox:
@@ -302,7 +286,7 @@ async def _write_inbox(
         guards.append((cursor, len(plan.superseded)))
     for waiting in (leaving, taking):
         if waiting:
-            cursor = await connection.execute(sql.UPDATE_WAITING, as_columns(waiting, 10))
+            cursor = await connection.execute(sql.UPDATE_WAITING, as_columns(waiting, 11))
             guards.append((cursor, len(waiting)))
     if new:
         cursor = await connection.execute(sql.INSERT_INBOX, [now, *as_columns(new, 16)])

@@ -12,13 +12,12 @@ from typing import Final
 
 from msgspec import Struct
 
-from decisions.decode_failure import UNREAD
 from domain.money import format_amount
 from domain.status import Outcome, Status
 from domain.transitions import is_allowed, is_final
 from domain.view import status_of
 from ports.batch import PARTS_MAX
-from ports.records import RecordOffset
+from ports.records import UNREAD, RecordOffset
 from postgres.documents import encode_snapshot
 from processor.ops.decoded import Decoded, Unreadable, decode
 from processor.ops.ledger import Ledger

@@ -15,10 +15,10 @@ from decisions.decode import Decoder
 from messaging.sender import Sender
 from messaging.transactional_publisher import ProducerFactory, StatePublisher, fenced_producer
 from ports.provider import Translator
+from ports.records import Decode
 from ports.stores import BatchStore, TableEntries, TransactionalPublisher
-from postgres.batch.transaction import Decode
 from postgres.deadlines import CONNECTING, ServingConnection
-from postgres.stores import Pool, PostgresBatches, limit_transactions, probe
+from postgres.stores import Pool, PostgresBatches, PostgresUnread, limit_transactions, probe
 from processor.stream import pipeline
 from processor.stream.batch import BatchProcessor
 from processor.stream.dedup_table import DedupTable
@@ -28,6 +28,7 @@ from processor.stream.faust_internals.consumer import StrictConsumer
 from processor.stream.faust_internals.schema import RawSchema
 from processor.stream.faust_internals.table import PartitionedTable, records_to_recover
 from processor.stream.metrics import StreamMetrics
+from processor.stream.unknown_accounts import UnknownAccounts
 from processor.stream.watchdog import Activity
 from runtime.cleanup import close_on_exit
 from runtime.health import Health
@@ -42,6 +43,7 @@ from schemas.topics import (
     ENVELOPE_BYTES,
     PAYMENT_COMMANDS,
     PROCESSOR_SOURCES,
+    PROVIDER_WEBHOOKS,
     RECORD_BYTES_MAX,
     fetching,
 )
@@ -172,6 +174,7 @@ def wire(
         metrics,
         clock,
     )
+    unknown = UnknownAccounts(PostgresUnread(pool), sender, translators, metrics.unknown_accounts)
     activity = Activity()
     health.heartbeats = heartbeats = {name: Heartbeat() for name in (POSTGRES, BROKERS)}
     health.on_beat = partial(_record_recovery, app, activity)
@@ -182,10 +185,12 @@ def wire(
     async def payments(events: StreamT[Any]) -> None:
         taken = batches(events, stream.batch_size, stream.batch_wait_s)
         probing = asyncio.create_task(_probe_postgres(pool, activity, heartbeats[POSTGRES]))
+        looking = asyncio.create_task(unknown.run(partial(_partitions, activity, fenced)))
         try:
             await _run(taken, processor, stream.batch_size, fenced, activity)
         finally:
             probing.cancel()
+            looking.cancel()
 
     return activity
 
@@ -248,6 +253,12 @@ async def _probe_postgres(pool: Pool, activity: Activity, heartbeat: Heartbeat) 
         elif activity.is_assigned and not activity.is_busy:
             await _probe_once(pool, heartbeat)
         await asyncio.sleep(PROBE_EVERY_S)
+
+
+def _partitions(activity: Activity, fenced: asyncio.Event) -> frozenset[int]:
+    """Returns the partitions whose webhooks this worker decides now."""
+    mine = activity.partitions if fenced.is_set() else ()
+    return frozenset(partition for topic, partition in mine if topic == PROVIDER_WEBHOOKS)
 
 
 async def _probe_once(pool: Pool, heartbeat: Heartbeat) -> None:

@@ -5,7 +5,7 @@ from prometheus_client import CollectorRegistry, Counter, Histogram
 from domain.inputs import Foreign, Unmodelled
 from domain.status import Outcome
 from ports.batch import WriteSet
-from runtime.metrics import SECONDS, foreign_events, unread_versions
+from runtime.metrics import SECONDS, UnknownAccountRows, foreign_events, unread_versions
 
 _RECORDS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000)
 
@@ -24,6 +24,7 @@ class StreamMetrics:
             registry=registry,
         )
         self.unread_versions = unread_versions(registry)
+        self.unknown_accounts = UnknownAccountRows(registry)
         self.foreign = foreign_events("payments_foreign_events_total", registry)
         self.dead_letters = Counter(
             "payments_dead_letters_total", "Undecodable records.", registry=registry

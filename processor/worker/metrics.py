@@ -4,7 +4,7 @@ from functools import partial
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-from runtime.metrics import SECONDS, foreign_events, unread_versions
+from runtime.metrics import SECONDS, UnknownAccountRows, foreign_events, unread_versions
 
 
 class BudgetMetrics:
@@ -124,6 +124,7 @@ class WorkerMetrics:
             "Age of the oldest row that waits, by kind. 0: none waits.",
             ["kind"],
         )
+        self.unknown_accounts = UnknownAccountRows(registry)
         self.backlog = gauge("payments_backlog_rows", "Rows that wait, by kind.", ["kind"])
         self.sweep_completed = gauge(
             "payments_sweep_completed_timestamp_seconds",

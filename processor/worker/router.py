@@ -237,7 +237,11 @@ class Router:
             self._looked_at = now
         found = await with_timeout(ADAPTER_TIMEOUT_S, self._store.routable(BATCH_RECORDS))
         too_old = now - timedelta(seconds=self._settings.unrouted_max_age_s)
-        expired = await with_timeout(ADAPTER_TIMEOUT_S, self._store.expired(too_old, BATCH_RECORDS))
+        expired = await with_timeout(
+            ADAPTER_TIMEOUT_S,
+            # what is of an account that is not known yet, nobody has read: it goes on waiting
+            self._store.expired(too_old, BATCH_RECORDS, sorted(self._translators)),
+        )
         ids = {u.event_id for u in found}
         leaving = [*found, *(u for u in expired if u.event_id not in ids)]
         if not leaving:

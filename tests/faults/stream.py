@@ -5,8 +5,8 @@ from typing import Any
 
 from cli.main import run
 from messaging.transactional_publisher import ProducerFactory, StatePublisher, fenced_producer
+from ports.records import Decode
 from ports.stores import TransactionalPublisher
-from postgres.batch.transaction import Decode
 from postgres.stores import Pool, PostgresBatches
 from processor.stream.app import StreamParts
 from processor.stream.bootstrap import run_stream

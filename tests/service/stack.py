@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 
 import httpx
 
@@ -156,8 +157,12 @@ def running_stack(
     programs: Sequence[Row] = PROGRAMS,
     quick: Mapping[str, str] = QUICK,
     given: Given = lambda _: {},
+    own_variables: Mapping[str, Mapping[str, str]] = MappingProxyType({}),
 ) -> Iterator[Stack]:
-    """The whole service, ready; everything is stopped at the end."""
+    """The whole service, ready; everything is stopped at the end.
+
+    ``own_variables`` are those of single programs, by the program's name.
+    """
     ports = free_ports(len(programs))
     by_name = dict(zip((name for name, *_ in programs), ports, strict=True))
     settings = SandboxSettings(
@@ -177,6 +182,7 @@ def running_stack(
     for name, arguments, path, port_variable in programs:
         variables = {**(simulator if name == "simulator" else {}), **shared, **quick}
         variables |= {**given(shared), "PAYMENTS_DATA_DIR": str(root / "data")}
+        variables |= own_variables.get(name, {})
         if port_variable is not None:
             variables[port_variable] = str(by_name[name])
         ready = f"http://{HOST}:{by_name[name]}{path}"
@@ -201,6 +207,7 @@ def running_service(
     programs: Sequence[Row] = PROGRAMS,
     quick: Mapping[str, str] = QUICK,
     given: Given = lambda _: {},
+    own_variables: Mapping[str, Mapping[str, str]] = MappingProxyType({}),
 ) -> Iterator[Stack]:
     """The whole service on its own Kafka and Postgres, whose log has no other records."""
     with running_infrastructure(root) as infrastructure:
@@ -211,5 +218,5 @@ def running_service(
             replication_factor=1,
         )
         asyncio.run(create_topics(kafka))
-        with running_stack(infrastructure, root, programs, quick, given) as running:
+        with running_stack(infrastructure, root, programs, quick, given, own_variables) as running:
             yield running

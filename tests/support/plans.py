@@ -1,8 +1,12 @@
 """How Postgres executes the service's statements: each is explained before it is executed."""
 
+import importlib
+import pkgutil
+import re
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from types import ModuleType
 from typing import Any, Final
 
 import psycopg
@@ -101,3 +105,29 @@ def _read(node: Mapping[str, Any]) -> float:
 def _written(plan: Mapping[str, Any]) -> int:
     """Rows that the statement wrote, for one that returns none."""
     return max((int(child["Actual Rows"]) for child in plan.get("Plans", ())), default=0)
+
+
+def statements_of(package: ModuleType, without: str) -> dict[str, str]:
+    """Every statement of a package, by module and name; templates are executed under other names.
+
+    ``without`` is how the names of modules begin that are left out.
+    """
+    found = {}
+    for module in _modules(package, without):
+        for name, value in vars(module).items():
+            texts = value if isinstance(value, dict) else {"": value}
+            for key, text in texts.items():
+                if (
+                    isinstance(text, str)
+                    and re.match(r"\s*(select|insert|update|delete|with)\b", text)
+                    and not re.search(r"\{\w+\}", text)
+                ):
+                    where = f"{module.__name__.partition('.')[2]}.{name}"
+                    found[f"{where}.{key}" if key else where] = text
+    return found
+
+
+def _modules(package: ModuleType, without: str) -> Iterator[ModuleType]:
+    for found in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+        if not found.name.startswith(without):
+            yield importlib.import_module(found.name)

@@ -11,9 +11,8 @@ from itertools import islice
 from typing import Any, Final
 
 from decisions.fold import fold
-from ports.records import DeadLetter, DecodedInput, named_object
+from ports.records import DeadLetter, Decode, DecodedInput, named_object
 from postgres.batch import transaction as batch
-from postgres.batch.transaction import Decode
 from postgres.ops.rebuild import shadow
 from postgres.ops.rebuild import stored as sql
 from postgres.ops.rebuild.differences import TABLES

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from postgres.batch.transaction import Decode
+from ports.records import Decode
 from postgres.deadlines import OperatingConnection
 from postgres.ops.rebuild import parts, shadow
 from postgres.ops.rebuild.work import Work

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Final
 
 from ports.errors import UnknownPaymentsError
-from postgres.batch.transaction import Decode
+from ports.records import Decode
 from postgres.deadlines import OperatingConnection
 from postgres.ops.rebuild import parts, shadow, stored, work
 from postgres.ops.rebuild.differences import TABLES

@@ -86,7 +86,7 @@ class Reconciler:
         """Yields every sweep with its interval, by which it is independent of the others."""
         store, settings, metrics, clock = self._store, self._settings, self._metrics, self._clock
         expiry = ExpirySweep(store, self._sender, settings.reconcile_page, clock)
-        backlog = BacklogSweep(store, metrics, clock)
+        backlog = BacklogSweep(store, metrics, clock, clients.keys(), translators)
         beat = self._heartbeat
         yield Sweep("expiry", settings.expiry_every_s, expiry.run, heartbeat=beat())
         yield Sweep("backlog", settings.backlog_every_s, backlog.run, backlog.withdraw, beat())

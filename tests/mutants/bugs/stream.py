@@ -238,7 +238,7 @@ BUGS: Final = (
     ),
     Bug(
         "stream",
-        "decisions.decode:Decoder._webhook",
+        "decisions.decode:_translated",
         "fact.event_id != event_id",
         "False",
         (

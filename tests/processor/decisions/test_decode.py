@@ -169,7 +169,11 @@ UNDECODABLE: Final[Mapping[str, tuple[ConsumedRecord, tuple[str, ...]]]] = {
     "webhook: no time": (webhook(received_at=None), (headers.RECEIVED_AT, "missing")),
     "webhook: naive time": (webhook(received_at=_NAIVE), ("no time zone",)),
     "webhook: a malformed time": (webhook(received_at="soon"), ("ISO 8601",)),
-    "webhook: unknown provider": (webhook(provider="bank"), (headers.PROVIDER, "stripe")),
+    "webhook: no account's name": (webhook(provider="a.bank"), (headers.PROVIDER, "no name")),
+    "webhook: an unknown account, no time": (
+        webhook(provider="bank", received_at=None),
+        (headers.RECEIVED_AT, "missing"),
+    ),
     "webhook: no JSON": (replace(_WEBHOOK, value=b"garbage"), ("not a Stripe event",)),
     "webhook: a tombstone": (replace(_WEBHOOK, value=b""), ("not a Stripe event",)),
     "result: no JSON": (replace(_RESULT, value=b"]"), ("not a provider result", "JSON")),

@@ -10,8 +10,7 @@ import psycopg
 import pytest
 from psycopg import Connection
 
-from decisions.decode_failure import UNREAD
-from ports.records import RecordOffset, id_at
+from ports.records import UNREAD, RecordOffset, id_at
 from postgres.migrate import DIRECTORY, LOCK, MigrationError, migrate
 from sandbox.testing import Infrastructure
 from tests.conftest import new_database

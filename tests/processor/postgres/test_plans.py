@@ -5,12 +5,8 @@ after a year in use.
 """
 
 import asyncio
-import importlib
-import pkgutil
-import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from types import ModuleType
 from typing import Any, Final
 
 import psycopg
@@ -30,6 +26,7 @@ from ports.batch import InboxRow, WriteSet
 from ports.records import ConsumedRecord, DeadLetter, DecodedInput, RecordOffset
 from ports.work_items import IgnoredWebhook, Look, LookUpShare, UnroutedWebhook
 from postgres import history, looks, outbox, partitions, rate_budgets, reads, routing, timeline
+from postgres import unknown_accounts as unknown
 from postgres.batch import statements, unpublished
 from postgres.batch import transaction as batch
 from postgres.ops import audit, operator
@@ -40,7 +37,7 @@ from sandbox.testing import Infrastructure
 from schemas.headers import as_text
 from schemas.topics import PROVIDER_WEBHOOKS
 from tests import accounts
-from tests.support.plans import ExplainingConnection, Plan
+from tests.support.plans import ExplainingConnection, Plan, statements_of
 
 DATABASE: Final = "plans_test"
 UNROUTED: Final = 2_000
@@ -88,6 +85,7 @@ LONG_TIMELINE: Final = (
 #: Statements that read whole tables on purpose, and why.
 WHOLE: Final = {
     "routing.GAUGES": "counts what waits, every few seconds",
+    "unknown_accounts.OF_UNKNOWN_ACCOUNTS": "the same",
     "partitions._PARTITIONS": "reads the catalog",
     "history.STATEMENTS.inbox": "reads from the oldest row on until it has enough",
     "history.STATEMENTS.duplicates": "the same",
@@ -230,7 +228,7 @@ async def _routing(store: Store) -> None:
     await routing.mark_routable(connection, {("stripe", "pi_unknown"): ended.payment_id})
     await routing.mark_missed(connection, now - timedelta(minutes=2))
     assert len(await routing.routable(connection, 500)) == 2
-    await routing.expired_unrouted(connection, now - timedelta(days=400), 500)
+    await routing.expired_unrouted(connection, now - timedelta(days=400), 500, ["stripe"])
     await routing.record_ignored(connection, [IgnoredWebhook(waiting[0], "payout.paid", "")], now)
     await routing.ignore_waiting(connection, [IgnoredWebhook(waiting[0], "payout.paid", "")], now)
     await routing.delete_unrouted(connection, waiting)
@@ -243,6 +241,9 @@ async def _routing(store: Store) -> None:
     await _rate_budgets(connection)
     await routing.expired(connection, now - timedelta(days=400), None, SAMPLE)
     await routing.gauges(connection)
+    await unknown.of_unknown_accounts(connection, ["stripe"], ["stripe"])
+    unread = await unknown.unread_inputs(connection, [0])
+    await unknown.first_unread(connection, list(unread), [0], 9)
 
 
 async def _looks(connection: Any, now: datetime) -> None:
@@ -361,30 +362,7 @@ async def _deleting(store: Store) -> None:
     assert await partitions.make_ahead(store.connection, store.now + timedelta(days=300))
 
 
-def _modules() -> Iterator[ModuleType]:
-    for found in pkgutil.walk_packages(postgres.__path__, "postgres."):
-        if not found.name.startswith(REBUILD):
-            yield importlib.import_module(found.name)
-
-
-def _statements() -> dict[str, str]:
-    """Every statement, by module and name; templates are executed under other names."""
-    found = {}
-    for module in _modules():
-        for name, value in vars(module).items():
-            texts = value if isinstance(value, dict) else {"": value}
-            for key, text in texts.items():
-                if (
-                    isinstance(text, str)
-                    and re.match(r"\s*(select|insert|update|delete|with)\b", text)
-                    and not re.search(r"\{\w+\}", text)
-                ):
-                    where = f"{module.__name__.partition('.')[2]}.{name}"
-                    found[f"{where}.{key}" if key else where] = text
-    return found
-
-
-STATEMENTS: Final = _statements()
+STATEMENTS: Final = statements_of(postgres, without=REBUILD)
 
 
 @pytest.mark.parametrize("name", STATEMENTS)

@@ -175,11 +175,14 @@ class MemoryRouting:
             ]
             return known[:limit]
 
-    async def expired(self, before: datetime, limit: int) -> list[UnroutedWebhook]:
+    async def expired(
+        self, before: datetime, limit: int, accounts: Sequence[str]
+    ) -> list[UnroutedWebhook]:
         """See ``RoutingStore.expired``."""
         async with self._connection.statement("unrouted_expired") as database:
             kept = sorted(database.unrouted.values(), key=lambda kept: kept[0])
-            return [item for at, item in kept if at < before][:limit]
+            old = [item for at, item in kept if at < before and item.provider in accounts]
+            return old[:limit]
 
     async def delete_unrouted(self, ended: Sequence[UnroutedWebhook]) -> None:
         """See ``RoutingStore.delete_unrouted``."""
@@ -325,6 +328,12 @@ class MemorySweeps:
         """See ``SweepStore.gauges``. The simulation does not read them."""
         async with self._connection.statement("gauges") as database:
             return [("quarantined_payment", len(database.quarantines), None)]
+
+    async def of_unknown_accounts(
+        self, calls: Sequence[str], webhooks: Sequence[str]
+    ) -> list[tuple[str, str, int]]:
+        """See ``SweepStore.of_unknown_accounts``. Here every account is known."""
+        return [(account, "none", 0) for account in (*calls, *webhooks) if not account]
 
 
 def _by_expiry(row: DuePayment) -> tuple[datetime, str]:

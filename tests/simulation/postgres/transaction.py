@@ -212,7 +212,9 @@ class MemoryTransaction:
             is_published = row.version is not None or row.received.payment_id in plan.announced
             publication_id = ids.get(partition) if is_published else None
             recorded_at = now if stored is None else stored.recorded_at
-            received = row.received if stored is None else stored.received
+            received = row.received
+            if stored is not None:
+                received = structs.replace(stored.received, kind=received.kind)
             if row.event_id != event_id:
                 self.changes.renamed.append(event_id)
             self.changes.inbox[row.event_id] = InboxRow(

@@ -35,7 +35,7 @@ BUGS: Final = (
     ),
     Bug(
         "stream",
-        "decisions.decode:Decoder._webhook",
+        "decisions.decode:_translated",
         "with_storable_texts(translated.fact)",
         "translated.fact",
         "a NUL in a failure's message quarantines the payment",

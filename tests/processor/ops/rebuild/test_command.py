@@ -13,8 +13,7 @@ from msgspec.structs import replace
 
 from cli.main import main
 from cli.rebuild import decode, describe, describe_progress, since
-from ports.records import DecodedInput
-from postgres.batch.transaction import Decode
+from ports.records import Decode, DecodedInput
 from processor.ops.rebuild import progress
 from processor.ops.rebuild import run as rebuilding
 from processor.ops.rebuild.progress import Done, Progress, reporting

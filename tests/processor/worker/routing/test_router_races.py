@@ -83,8 +83,10 @@ async def test_a_webhook_is_not_given_up_whose_payment_comes_meanwhile(
     """It has one end: it goes to its payment."""
     expired = PostgresRouting.expired
 
-    async def slowly(self: PostgresRouting, before: datetime, limit: int) -> list[UnroutedWebhook]:
-        found = await expired(self, before, limit)
+    async def slowly(
+        self: PostgresRouting, before: datetime, limit: int, accounts: Sequence[str]
+    ) -> list[UnroutedWebhook]:
+        found = await expired(self, before, limit, accounts)
         await create_payments(pool, ONE)
         return found
 
