@@ -358,4 +358,27 @@ TOTAL_HISTORIES: Final = (
         ),
         _paid(800, re_1=_GIVEN, total=_GIVEN),
     ),
+    History(
+        "a refund that does not say when it was made was under way before the total",
+        create(),
+        (
+            _PAID,
+            Reported(refund_fact("one", RefundStatus.PENDING, 5, 400)),
+            _total(400, 10),
+            Reported(refund_fact("one", _SUCCEEDED, 30, 400)),
+        ),
+        _paid(400, one=_GIVEN),
+    ),
+    History(
+        "somebody captures a part with a later version, and gives exactly that back",
+        create(capture_method="manual"),
+        (Reported(payment_fact(ProviderStatus.SUCCEEDED, 9, captured=600)), _total(600, 20)),
+        _paid(600, captured=600, total=_GIVEN),
+    ),
+    History(
+        "somebody gives the least amount back, and only a total says so",
+        create(),
+        (_PAID, _total(1, 10)),
+        _paid(1, total=_GIVEN),
+    ),
 )

@@ -200,4 +200,36 @@ BUGS: Final = (
             ),
         ),
     ),
+    Bug(
+        "domain",
+        "domain.facts.refund_totals:_is_in",
+        "min(fact.occurred_at for fact in refund.facts)",
+        "max(fact.occurred_at for fact in refund.facts)",
+        "a refund that took a while counts twice in a total: too little can be refunded",
+        (
+            _EVERY_ORDER.format(
+                "a refund that does not say when it was made was under way before the total"
+            ),
+        ),
+    ),
+    Bug(
+        "domain",
+        "domain.facts.refund_totals:_let_go",
+        "greatest > end.captured",
+        "greatest >= end.captured",
+        "of a payment that was given back whole, a part counts as let go: too much can be refunded",
+        (
+            _EVERY_ORDER.format(
+                "somebody captures a part with a later version, and gives exactly that back"
+            ),
+        ),
+    ),
+    Bug(
+        "domain",
+        "domain.facts.refund_totals:unnamed",
+        "rest > 0",
+        "rest > 1",
+        "the least amount that was given back is never shown",
+        (_EVERY_ORDER.format("somebody gives the least amount back, and only a total says so"),),
+    ),
 )
