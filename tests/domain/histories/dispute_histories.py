@@ -160,4 +160,14 @@ DISPUTE_HISTORIES: Final = (
         ),
         _paid(fw_1=False, fw_2=True),
     ),
+    History(
+        "more came back in the payment's currency than had left, and money of another is out",
+        create(),
+        (
+            _CAPTURED,
+            _disputed(_NEEDS, 30, withdrawn("mv_eur", 300), reinstated("mv_eur_back", 400)),
+            _disputed(_REVIEW, 31, _OUT_USD),
+        ),
+        _paid(DisputeMeaning(_REVIEW, {"EUR": (300, 400, 0), "USD": (1089, 0, 0)})),
+    ),
 )

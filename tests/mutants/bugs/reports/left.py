@@ -232,4 +232,17 @@ BUGS: Final = (
         "the least amount that was given back is never shown",
         (_EVERY_ORDER.format("somebody gives the least amount back, and only a total says so"),),
     ),
+    Bug(
+        "domain",
+        "domain.facts.disputes:_held",
+        "max(0, own) + (",
+        "own + (",
+        "money that came back in one currency frees disputed money that is out in another",
+        (
+            _EVERY_ORDER.format(
+                "more came back in the payment's currency than had left, and money of another is "
+                "out"
+            ),
+        ),
+    ),
 )
