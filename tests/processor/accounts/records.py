@@ -17,18 +17,26 @@ from tests.support import database
 from tests.support.builders import NOW
 
 SECOND: Final = "second"
+#: Connected to the second account.
+SHOP: Final = "shop"
 #: The translators of a program whose file lacks the second account, and of one whose file has it.
 LACKING: Final[Mapping[str, Translator]] = {"stripe": StripeTranslator(accounts.STRIPE)}
 KNOWING: Final[Mapping[str, Translator]] = {
     **LACKING,
     SECOND: StripeTranslator(Account("acct_2", is_live=False), SECOND),
+    SHOP: StripeTranslator(Account("acct_3", is_live=False), SHOP),
 }
 
 
 def at_second(record: ConsumedRecord) -> ConsumedRecord:
     """Returns the webhook as the second account's endpoint takes it in."""
-    event_id = f"{SECOND}:{record.headers[headers.EVENT_ID]}"
-    named = {headers.PROVIDER: SECOND, headers.EVENT_ID: event_id}
+    return of_account(SECOND, record)
+
+
+def of_account(name: str, record: ConsumedRecord) -> ConsumedRecord:
+    """Returns the webhook as it is recorded for an account of the file."""
+    event_id = f"{name}:{record.headers[headers.EVENT_ID]}"
+    named = {headers.PROVIDER: name, headers.EVENT_ID: event_id}
     return replace(record, headers={**record.headers, **named})
 
 

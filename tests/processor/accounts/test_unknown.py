@@ -12,14 +12,16 @@ from tests.processor.accounts.records import (
     KNOWING,
     LACKING,
     SECOND,
+    SHOP,
     at_second,
     inputs,
+    of_account,
     process,
     quarantined,
     status,
 )
 from tests.support import database
-from tests.support.builders import Log
+from tests.support.builders import Log, event_body
 from tests.support.programs.folding import ONE, TWO
 
 pytestmark = pytest.mark.anyio
@@ -155,3 +157,16 @@ async def test_what_turns_out_to_be_no_event_has_no_effect(pool: Pool) -> None:
     ((event_id, outcome, reason),) = await database.rows(pool, found, UNREAD)
     assert (event_id, outcome) == ("second:evt_1@provider-webhooks/0/0", "ignored")
     assert reason.startswith("unread: it can't be decoded: not a Stripe event")
+
+
+async def test_what_was_taken_in_for_its_platform_comes_from_the_connected_accounts_list(
+    pool: Pool,
+) -> None:
+    """The ingress did not know the connected account yet. Its event ID was not used up."""
+    log = Log()
+    event = event_body(ONE, "succeeded", "evt_1") | {"account": "acct_3"}
+    taken_in, listed = (of_account(name, log.event(ONE, event)) for name in (SECOND, SHOP))
+    await process(pool, KNOWING, taken_in, log.create(ONE, provider=SHOP))
+    assert await status(pool, ONE) == "CREATED"
+    await process(pool, KNOWING, listed)
+    assert await status(pool, ONE) == "SUCCEEDED"
