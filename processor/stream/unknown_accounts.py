@@ -73,16 +73,13 @@ class UnknownAccounts:
                 self._rows.show({})
             await asyncio.sleep(EVERY_S)
 
-    async def look(self, partitions: Collection[int]) -> int:
-        """Looks once. Returns how many records were sent again.
-
-        Raises StoreUnavailableError, PublishError.
-        """
+    async def look(self, partitions: Collection[int]) -> None:
+        """Looks once. Raises StoreUnavailableError, PublishError."""
         waiting = await self._store.unread_inputs(partitions) if partitions else {}
         known = [account for account in waiting if account in self._known]
         self._show({account: n for account, n in waiting.items() if account not in known})
         if not known:
-            return 0
+            return
         now = self._now()
         self._sent_at = {p: at for p, at in self._sent_at.items() if now - at < AGAIN_AFTER_S}
         found = await self._store.first_unread(known, partitions, PAGE)
@@ -91,7 +88,6 @@ class UnknownAccounts:
             await self._sender.send([_again(each) for each in again])
             log.info("account.known", names=known, payments=len(again))
         self._sent_at |= {each.payment_id: now for each in again}
-        return len(again)
 
     def _show(self, waiting: dict[str, int]) -> None:
         self._rows.show({(account, INPUT): count for account, count in waiting.items()})

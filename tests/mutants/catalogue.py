@@ -19,7 +19,7 @@ from tests.mutants.bugs import (
     translation,
     worker,
 )
-from tests.mutants.bugs.accounts import copies, kept
+from tests.mutants.bugs.accounts import apart, copies, kept
 from tests.mutants.bugs.reports import (
     actions,
     cancels,
@@ -69,6 +69,7 @@ BUGS: Final[tuple[Bug, ...]] = (
     *frozen.BUGS,
     *ingress.BUGS,
     *left.BUGS,
+    *apart.BUGS,
     *copies.BUGS,
     *kept.BUGS,
     *listed.BUGS,

@@ -9,7 +9,6 @@ from prometheus_client import CollectorRegistry
 from ports.errors import PublishError, StoreUnavailableError
 from ports.records import ConsumedRecord, RecordOffset
 from postgres.stores import Pool, PostgresUnread
-from processor.stream import unknown_accounts
 from processor.stream.metrics import StreamMetrics
 from processor.stream.unknown_accounts import AGAIN_AFTER_S, UnknownAccounts
 from schemas import headers
@@ -27,7 +26,6 @@ from tests.support.builders import Log, payment
 from tests.support.fakes import RecordingSender
 from tests.support.log_lines import fields, lines
 from tests.support.programs.folding import ONE, TWO
-from tests.support.waiting import until
 
 pytestmark = pytest.mark.anyio
 
@@ -37,7 +35,7 @@ class Stream:
 
     def __init__(self, pool: Pool) -> None:
         self.known: set[str] = {"stripe"}
-        self.sender, self.at = RecordingSender(), 0.0
+        self.sender, self.at = RecordingSender(), 1000.0
         self._registry = CollectorRegistry()
         rows = StreamMetrics(self._registry).unknown_accounts
         store = PostgresUnread(pool)
@@ -83,7 +81,7 @@ async def test_nothing_is_lost_while_the_files_differ(
     for _ in range(2):
         assert await stream.sent(0) == []
         assert stream.waiting() == 2
-    assert [line["provider"] for line in lines(caplog, "account.unknown")] == [SECOND]
+        assert [line["provider"] for line in lines(caplog, "account.unknown")] == [SECOND]
     stream.known.add(SECOND)
     (key,) = await stream.sent(0)
     assert (key, stream.waiting()) == (ONE.encode(), None)
@@ -156,39 +154,45 @@ async def test_what_can_not_be_decided_yet_is_not_sent(pool: Pool, stream: Strea
 
 
 class Failing:
-    """A store whose first answers are errors."""
+    """A store whose answers are these, one after the other."""
 
-    def __init__(self, *errors: Exception) -> None:
-        self.errors, self.asked = list(errors), 0
+    def __init__(self, *answers: Mapping[str, int] | Exception) -> None:
+        self.answers = list(answers)
 
-    async def unread_inputs(self, partitions: Collection[int]) -> Mapping[str, int]:
+    async def unread_inputs(self, _: Collection[int]) -> Mapping[str, int]:
         """See ``UnreadStore.unread_inputs``."""
-        self.asked += len(partitions)
-        if self.errors:
-            raise self.errors.pop(0)
-        return {SECOND: 3}
+        answer = self.answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
 
     async def first_unread(self, *_: object) -> list[object]:
         """See ``UnreadStore.first_unread``."""
         raise AssertionError
 
 
+@pytest.mark.parametrize(
+    ("error", "level"), [(StoreUnavailableError("down"), "WARNING"), (ZeroDivisionError(), "ERROR")]
+)
 async def test_an_outage_or_a_defect_ends_no_look(
-    stream: Stream, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    stream: Stream,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    error: Exception,
+    level: str,
 ) -> None:
-    """Nor the process: it decides other records meanwhile. Only a defect is logged as an error."""
-    monkeypatch.setattr(unknown_accounts, "EVERY_S", 0.0)
-    store = Failing(StoreUnavailableError("down"), ZeroDivisionError())
-    monkeypatch.setattr(stream.accounts, "_store", store)
-    looking = asyncio.ensure_future(stream.accounts.run(lambda: {0}))
+    """Nor the process. What it can't know it does not show; only a defect is logged as an error."""
+    shown: list[float | None] = []
 
-    async def is_shown() -> bool:
-        return stream.waiting() is not None
+    async def noted(_: float) -> None:
+        shown.append(stream.waiting())
+        if len(shown) == 3:
+            raise asyncio.CancelledError
 
-    await until(is_shown, 10.0)
-    looking.cancel()
+    monkeypatch.setattr("processor.stream.unknown_accounts.asyncio.sleep", noted)
+    monkeypatch.setattr(stream.accounts, "_store", Failing({SECOND: 3}, error, {SECOND: 4}))
     with pytest.raises(asyncio.CancelledError):
-        await looking
-    assert (stream.waiting(), store.asked > 2) == (3, True)
+        await stream.accounts.run(lambda: {0})
+    assert shown == [3, None, 4]
     levels = [r.levelname for r in caplog.records if fields(r)["event"].endswith("not_looked")]
-    assert levels == ["WARNING", "ERROR"]
+    assert levels == [level]

@@ -50,6 +50,19 @@ async def test_what_waits_of_one_account_stops_no_payment_of_another(pool: Pool,
     assert [outcome for _, outcome in await inputs(pool)].count("conflict") == 1
 
 
+async def test_what_can_not_be_read_of_one_payment_hides_nothing_of_another(pool: Pool) -> None:
+    """Both waited, and both are created by one batch: only the one is quarantined."""
+    log = Log()
+    waits = {each: at_second(log.webhook(each, "succeeded")) for each in (ONE, TWO)}
+    await process(pool, KNOWING, *waits.values())
+    first = "update inbox set value = '{' where payment_id = %s returning 1"
+    await database.rows(pool, first, ONE)
+    creates = [log.create(each, provider=SECOND) for each in (ONE, TWO)]
+    await process(pool, KNOWING, *creates)
+    assert await quarantined(pool) == [ONE]
+    assert await status(pool, TWO) == "SUCCEEDED"
+
+
 async def test_its_events_wait_for_the_account_and_are_no_dead_letters(pool: Pool) -> None:
     """The ingress had the account before the stream. Others' events of the batch are decided."""
     log = Log()

@@ -133,11 +133,21 @@ async def test_a_claim_takes_no_more_calls_than_asked_for(pool: Pool) -> None:
     assert len(await claim(pool)) == 2
 
 
-async def test_another_providers_calls_are_not_claimed(pool: Pool) -> None:
-    """Each provider has its own circuit breaker, and so its own claims."""
+@pytest.mark.parametrize("tried", ["never", "a moment ago", "long ago"])
+async def test_another_providers_calls_are_not_claimed(pool: Pool, tried: str) -> None:
+    """Each provider has its own circuit breaker, and so its own claims.
+
+    Of the calls that are made again and of those that are looked up, too.
+    """
     await create_due_calls(pool, 1)
-    assert await claim(pool, provider="another") == []
-    assert len(await claim(pool)) == 1
+    if tried != "never":
+        again = "update provider_calls set attempts = 1, key_first_used_at = %s returning 1"
+        await database.rows(pool, again, NOW if tried == "a moment ago" else NOW - 100 * LEASE)
+    share = LookUpShare(5, NOW - 10 * LEASE)
+    for provider, found in (("another", 0), ("stripe", 1)):
+        outbox = PostgresOutbox(pool)
+        claimed = await outbox.claim(provider, 10, NOW + LEASE, NOW + 2 * LEASE, share)
+        assert len(claimed) == found
 
 
 async def test_no_more_calls_are_in_flight_than_allowed(pool: Pool, clock: Clock) -> None:

@@ -137,6 +137,15 @@ BUGS: Final = (
     ),
     Bug(
         "stream",
+        "processor.stream.unknown_accounts:UnknownAccounts.run",
+        "error=repr(error))\n                self._rows.show({})",
+        "error=repr(error))",
+        "what waited before an outage is shown during it",
+        (_TAKEN_UP.format("an_outage_or_a_defect_ends_no_look"),),
+        servers=True,
+    ),
+    Bug(
+        "stream",
         "processor.stream.unknown_accounts:UnknownAccounts._show",
         "if account not in self._noted:",
         "if True:",

@@ -187,6 +187,23 @@ async def test_a_changed_object_is_published_and_looked_at_soon(
     assert event_ids(await sweeping.round()) == ["look_3"]
 
 
+async def test_a_payment_that_has_changed_is_looked_at_as_often_as_at_first(
+    sweeping: Sweeping, pool: Pool, clock: Clock
+) -> None:
+    """However rare the looks had become: what has changed once may soon change again."""
+    await process_status(pool, "requires_capture", ONE)
+    sweeping.provider.objects = {object_of(ONE): event(ONE, "look", ours=False)}
+    for _ in range(8):
+        clock.forward(86_400)
+        await sweeping.round()
+    await database.rows(pool, "update payments set version = version + 1 returning 1")
+    await sweeping.round()
+    sweeping.provider.retrieved.clear()
+    clock.forward(4 * SILENT_S)
+    await sweeping.round()
+    assert len(sweeping.provider.retrieved) == 1
+
+
 async def test_a_look_whose_result_was_not_published_is_made_again(
     sweeping: Sweeping, pool: Pool, clock: Clock
 ) -> None:
