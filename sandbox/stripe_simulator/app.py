@@ -21,6 +21,7 @@ from sandbox.stripe_simulator.clock import Clock
 from sandbox.stripe_simulator.control.action_page import action_routes
 from sandbox.stripe_simulator.control.control import control_routes
 from sandbox.stripe_simulator.control.inspection import inspection_routes
+from sandbox.stripe_simulator.control.lost_events import lost_event_routes
 from sandbox.stripe_simulator.control.strangers import strangers_route
 from sandbox.stripe_simulator.errors import ApiError
 from sandbox.stripe_simulator.events import Journal
@@ -90,6 +91,7 @@ def create_app(settings: SimulatorSettings) -> Starlette:
     routes += control_routes(directory, timers)
     routes += inspection_routes(directory)
     routes.append(strangers_route(directory))
+    routes += lost_event_routes(directory)
     routes += action_routes(directory)
     return Starlette(routes=routes, lifespan=lifespan)
 

@@ -10,6 +10,7 @@ from sandbox.stripe_simulator.chance import Chance
 from sandbox.stripe_simulator.clock import Clock
 from sandbox.stripe_simulator.delivery_plan import PlannedDelivery, plan_delivery
 from sandbox.stripe_simulator.faults import FaultSwitch
+from sandbox.stripe_simulator.lost_events import LostEvents
 from sandbox.stripe_simulator.rendering import NO_RELEASE_REFUNDS, is_sent, render
 from sandbox.stripe_simulator.storage.store import Store, encode
 from sandbox.stripe_simulator.storage.types import JsonObject
@@ -62,6 +63,7 @@ class Journal:
         self._clock = clock
         self._chance = chance
         self._faults = faults
+        self._never_made = LostEvents(store)
         self._due: list[Due] = []
 
     @property
@@ -96,6 +98,8 @@ class Journal:
         faults = self._faults.current
         if self._chance.happens(faults.generation_failure, "generation_failure", *identity):
             self._store.count("stat:fault.generation_failure")
+            return
+        if self._never_made.takes(event_type, body):
             return
         data: JsonObject = {"object": body}
         if before is not None:

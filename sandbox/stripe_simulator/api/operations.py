@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 from stripe import params as published
 from stripe.params import radar
+from stripe.params.v2 import core
 
-from sandbox.stripe_simulator.api import lists, search, webhook_endpoints
+from sandbox.stripe_simulator.api import lists, search, thin_events, webhook_endpoints
 from sandbox.stripe_simulator.objects import disputes, fraud_warnings, payment_intents, refunds
 from sandbox.stripe_simulator.params import names_of
 from sandbox.stripe_simulator.storage.types import JsonObject
@@ -81,6 +82,8 @@ OPERATIONS: tuple[Operation, ...] = tuple(
          published.EventListParams, lists.events),
         ("GET", "/v1/events/{id}", "event.retrieve",
          published.EventRetrieveParams, lists.event),
+        ("GET", "/v2/core/events/{id}", "thin_event.retrieve",
+         core.EventRetrieveParams, thin_events.retrieve),
         ("GET", "/v1/account", "account.retrieve",
          published.AccountRetrieveCurrentParams, lists.account),
         ("POST", "/v1/webhook_endpoints", "webhook_endpoint.create",
