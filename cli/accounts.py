@@ -46,6 +46,16 @@ def _reference(text: str) -> str:
         raise typer.BadParameter(str(error)) from None
 
 
+_NoticeSecrets = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="REF",
+        parser=_reference,
+        help="A signing secret of its endpoint for notices. Repeatable.",
+    ),
+]
+
+
 def list_accounts(
     *, as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False
 ) -> int:
@@ -71,13 +81,16 @@ def list_accounts(
 
 
 def _plain(models: Mapping[str, BaseModel]) -> dict[str, Any]:
-    return {name: each.model_dump(mode="json", exclude_none=True) for name, each in models.items()}
+    return {
+        name: each.model_dump(mode="json", exclude_defaults=True) for name, each in models.items()
+    }
 
 
 def _row(name: str, a: ProviderAccount) -> tuple[str, ...]:
     fields = {"api_key": a.api_key, "read_api_key": a.read_api_key}
     secrets = [f"{field}={reference}" for field, reference in fields.items() if reference]
     secrets += [f"webhook_secrets={reference}" for reference in a.webhook_secrets]
+    secrets += [f"notice_secrets={reference}" for reference in a.notice_secrets]
     return name, a.provider, a.account, a.mode, a.platform or "", " ".join(secrets)
 
 
@@ -114,6 +127,7 @@ def add_account(
             metavar="REF", parser=_reference, help="A signing secret of its endpoint. Repeatable."
         ),
     ] = None,
+    notice_secret: _NoticeSecrets = None,
     read_api_key: Annotated[
         str | None,
         typer.Option(
@@ -141,7 +155,8 @@ def add_account(
     entry = {
         "provider": FILE_PROVIDER, "account": account, "mode": mode,
         "platform": platform, "api_key": api_key, "read_api_key": read_api_key,
-        "webhook_secrets": webhook_secret or None, "requests_per_s": requests_per_s,
+        "webhook_secrets": webhook_secret or None, "notice_secrets": notice_secret or None,
+        "requests_per_s": requests_per_s,
     }  # fmt: skip
     given = {field: value for field, value in entry.items() if value is not None}
     _change(lambda document: with_account(document, name, given))
@@ -165,6 +180,10 @@ def rotate_secrets(
             metavar="REF", parser=_reference, help="One that is no longer valid. Repeatable."
         ),
     ] = None,
+    *,
+    notices: Annotated[
+        bool, typer.Option("--notices", help="Of its endpoint for notices instead.")
+    ] = False,
 ) -> int:
     """Adds webhook secrets to an account of the file, or removes some.
 
@@ -173,7 +192,8 @@ def rotate_secrets(
     """
     if not add and not remove:
         raise typer.BadParameter("--add or --remove is needed")
-    _change(lambda document: with_secrets(document, name, add or (), remove or ()))
+    kind = "notice_secrets" if notices else "webhook_secrets"
+    _change(lambda document: with_secrets(document, name, add or (), remove or (), kind))
     say(f"{name} is changed: running programs follow within a second")
     for reference in add or ():
         if path_of(reference) is None:

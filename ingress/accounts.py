@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from ports.notices import NoticeReader
 from ports.provider import ClientSecretReader, MoneyRules, WebhookReader
 from schemas.accounts.provider_accounts import TenantAccounts
 
@@ -27,6 +28,8 @@ class Providers:
 
     choice: AccountChoice
     readers: Mapping[str, WebhookReader]
+    #: Of the accounts that have an endpoint for notices.
+    notices: Mapping[str, NoticeReader]
     #: Which amounts each account can collect.
     money_rules: Mapping[str, MoneyRules]
     #: Of the accounts that have one. Closed at shutdown.

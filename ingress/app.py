@@ -117,6 +117,7 @@ def _context(
         tenants=settings.api_keys,
         accounts=providers.choice,
         readers=providers.readers,
+        notices=providers.notices,
         money_rules=providers.money_rules,
         client_secrets=providers.client_secrets,
         publisher=publisher,

@@ -17,6 +17,7 @@ from providers.registry import (
     client_secret_readers,
     environment_accounts,
     money_rules,
+    notice_readers,
     readers,
     tenant_accounts,
 )
@@ -60,6 +61,7 @@ def application() -> FastAPI:
         providers=Providers(
             choice=AccountChoice(tenant_accounts(), others),
             readers=readers(),
+            notices=notice_readers(),
             money_rules=money_rules(),
             client_secrets=client_secret_readers(),
         ),

@@ -347,7 +347,8 @@ class ProviderClient(Protocol):
         part gives the same event. Its time is not after the state was read, so that a webhook of
         what changed afterwards is later. It names no call and proves nothing. No page is empty.
 
-        Raises ProviderUnavailableError.
+        Raises ProviderUnavailableError, of which NotPermittedError comes after all parts that our
+        API key may read.
         """
         ...
 

@@ -17,8 +17,11 @@ from ports.provider import ListCursor
 from ports.records import DecodedInput
 from ports.work_items import (
     ClaimedCall,
+    DueNotice,
     DuePayment,
+    Followed,
     IgnoredWebhook,
+    KeptNotice,
     Look,
     LookUpShare,
     PlannedLook,
@@ -168,6 +171,10 @@ class RoutingStore(Protocol):
         """Stores webhooks until their payments are known."""
         ...
 
+    async def keep_notices(self, kept: Sequence[KeptNotice], now: datetime) -> None:
+        """Stores notices, to be followed from now on. One that was stored stays as it is."""
+        ...
+
     async def ignore(self, ignored: Sequence[IgnoredWebhook], now: datetime) -> None:
         """Records webhooks that belong to no payment, with the reason."""
         ...
@@ -279,6 +286,33 @@ class SweepStore(Protocol):
         self, calls: Sequence[str], webhooks: Sequence[str]
     ) -> list[tuple[str, str, int]]:
         """Returns (account, what, how many) of calls and webhooks of all accounts but these."""
+        ...
+
+
+class NoticeStore(Protocol):
+    """Notices that are to be followed, and what following them asks of other sweeps."""
+
+    async def due_notices(self, provider: str, now: datetime, limit: int) -> list[DueNotice]:
+        """Returns the notices of this account that are due, the longest due first."""
+        ...
+
+    async def retry_notice(self, event_id: str, at: datetime, error: str) -> None:
+        """Makes a notice due again, whose content could not be had."""
+        ...
+
+    async def end_notice(self, followed: Followed, now: datetime) -> str:
+        """Ends a notice, and makes due what it asks for. All of it is written, or nothing.
+
+        Returns its outcome. An object that no payment has is ignored.
+        """
+        ...
+
+    async def reread_from(self, provider: str) -> ListCursor | None:
+        """Returns from when on the event list is to be read again, and whose wish that is."""
+        ...
+
+    async def end_rereading(self, provider: str, wish: ListCursor) -> None:
+        """Notes that the event list was read again. A wish that came meanwhile stays."""
         ...
 
 

@@ -69,6 +69,42 @@ class IgnoredWebhook:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class KeptNotice:
+    """A notice that has to be followed."""
+
+    event_id: str
+    provider: str
+    kind: str
+    #: In whose name its content is fetched, in the provider's words; None: the account's own.
+    context: str | None
+    received_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class DueNotice:
+    """A notice that is to be followed now."""
+
+    event_id: str
+    context: str | None
+    #: How often its content could not be had.
+    attempts: int
+
+
+@dataclass(frozen=True, slots=True)
+class Followed:
+    """What became of a notice, with the reason."""
+
+    event_id: str
+    reason: str
+    #: The account and the object of whose payment a look is wished for, if any.
+    provider: str = ""
+    object_id: str | None = None
+    #: From when on the account's event list is read again, if it is.
+    since: datetime | None = None
+    is_given_up: bool = False
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlannedLook:
     """A look at the provider's object of a payment, which is due."""
@@ -83,6 +119,8 @@ class PlannedLook:
     found: str | None
     #: How many looks in a row found nothing new.
     unchanged: int
+    #: When it was wished for: then it is taken in any case, and of the payment's parts too.
+    wished_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +132,10 @@ class Look:
     found: str | None
     unchanged: int
     next_at: datetime
+    #: As it was planned. A wish that came meanwhile is left open.
+    wished_at: datetime | None = None
+    #: The provider could not be asked: what was wished for still is.
+    is_missed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

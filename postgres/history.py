@@ -24,6 +24,7 @@ DELETABLE: Final = {
     "dead_letters": "true",
     "ignored_webhooks": "true",
     "published_parts": "true",
+    "notices": "outcome is not null",
 }
 
 #: Rows that another transaction has locked are skipped; a later round deletes them.

@@ -35,16 +35,27 @@ PLAN: Final = """
     select max(payment_id), count(*) from page"""
 
 DUE: Final = """
-    select l.payment_id, l.object_id, l.found, l.unchanged, p.version, p.document::text
+    select l.payment_id, l.object_id, l.found, l.unchanged, l.wished_at, p.version,
+        p.document::text
     from looks l join payments p using (payment_id)
     where l.provider = %s and l.next_at <= %s order by l.next_at limit %s"""
 
+#: A look that was wished for since it was planned stays due: it may have come too early.
 NOTE: Final = """
     update looks l set found = n.found, unchanged = n.unchanged, next_at = n.next_at,
-        version = n.version
-    from unnest(%b::text[], %b::text[], %b::int[], %b::timestamptz[], %b::int[])
-        as n(payment_id, found, unchanged, next_at, version)
-    where l.payment_id = n.payment_id"""
+        version = n.version, wished_at = n.still_wished
+    from unnest(%b::text[], %b::text[], %b::int[], %b::timestamptz[], %b::int[],
+        %b::timestamptz[], %b::timestamptz[])
+        as n(payment_id, found, unchanged, next_at, version, wished_at, still_wished)
+    where l.payment_id = n.payment_id and l.wished_at is not distinct from n.wished_at"""
+
+#: A payment that has ended has no look, and gets one.
+WISH: Final = """
+    insert into looks (payment_id, provider, object_id, version, next_at, wished_at)
+    select payment_id, provider, object_id, version, %(now)s, clock_timestamp()
+    from payments where provider = %(provider)s and object_id = %(object_id)s
+    on conflict (payment_id) do update set object_id = excluded.object_id,
+        next_at = excluded.next_at, wished_at = excluded.wished_at"""
 
 OWNERS: Final = """
     select object_id, payment_id, document::text from payments
@@ -58,7 +69,7 @@ NOTE_PUBLISHED: Final = """
     insert into published_parts (event_id, recorded_at) select unnest(%b::text[]), %s
     on conflict do nothing"""
 
-END: Final = "delete from looks where payment_id = any(%b)"
+END: Final = "delete from looks where payment_id = any(%b) and wished_at is null"
 
 
 async def plan(
@@ -87,9 +98,18 @@ async def due(
             payment=_decoded(document),
             found=found,
             unchanged=unchanged,
+            wished_at=wished_at,
         )
-        for payment_id, object_id, found, unchanged, version, document in await cursor.fetchall()
+        for payment_id, object_id, found, unchanged, wished_at, version, document in (
+            await cursor.fetchall()
+        )
     ]
+
+
+async def wish(connection: Connection, provider: str, object_id: str, now: datetime) -> bool:
+    """Makes a look at the object due, in any case. Returns whether it is a payment's."""
+    values = {"provider": provider, "object_id": object_id, "now": now}
+    return (await connection.execute(WISH, values)).rowcount > 0
 
 
 def _decoded(document: str) -> Payment | None:
@@ -102,7 +122,13 @@ def _decoded(document: str) -> Payment | None:
 
 async def note(connection: Connection, looks: Sequence[Look]) -> None:
     """Notes looks, each with the time of the next one."""
-    rows = [(k.payment_id, k.found, k.unchanged, k.next_at, k.version) for k in looks]
+    rows = [
+        (
+            k.payment_id, k.found, k.unchanged, k.next_at, k.version,
+            k.wished_at, k.wished_at if k.is_missed else None,
+        )
+        for k in looks
+    ]  # fmt: skip
     if rows:
         columns = [list(column) for column in zip(*rows, strict=True)]
         await connection.execute(NOTE, columns)

@@ -9,7 +9,7 @@ from psycopg import AsyncConnection
 
 from ports.provider import ListCursor
 from ports.texts import utc_time
-from ports.work_items import DuePayment, IgnoredWebhook, UnroutedWebhook
+from ports.work_items import DuePayment, IgnoredWebhook, KeptNotice, UnroutedWebhook
 from schemas import headers
 
 Connection = AsyncConnection[tuple[Any, ...]]
@@ -53,6 +53,12 @@ MARK_MISSED: Final = """
 ROUTABLE: Final = """
     select event_id, provider, object_id, headers, value, payment_id from unrouted
     where payment_id is not null order by recorded_at limit %s"""
+
+KEEP_NOTICES: Final = """
+    insert into notices (recorded_at, next_at, event_id, provider, kind, context, received_at)
+    select %s, %s, * from unnest(%s::text[], %s::text[], %s::text[], %s::text[],
+        %s::timestamptz[])
+    on conflict do nothing"""
 
 INSERT_IGNORED: Final = """
     insert into ignored_webhooks (recorded_at, event_id, provider, kind, reason, received_at)
@@ -127,6 +133,7 @@ GAUGES: Final = """
     union all select 'due_call', count(*), min(created_at) from provider_calls
         where state = 'due'
     union all select 'unrouted_webhook', count(*), min(recorded_at) from unrouted
+    union all select 'notice', count(*), min(recorded_at) from notices where next_at is not null
     union all select 'quarantined_payment', count(*), min(quarantined_at) from quarantines"""
 
 
@@ -167,6 +174,16 @@ async def park_refused(
     columns = [list(column) for column in zip(*rows, strict=True)]
     await connection.execute(PARK_AGAIN, [now, *columns])
     await park_unrouted(connection, [webhook for _, webhook in refused], now)
+
+
+async def keep_notices(
+    connection: Connection, notices: Sequence[KeptNotice], now: datetime
+) -> None:
+    """Stores notices, to be followed from now on. One that was stored stays as it is."""
+    rows = [(n.event_id, n.provider, n.kind, n.context, n.received_at) for n in notices]
+    if rows:
+        columns = [list(column) for column in zip(*rows, strict=True)]
+        await connection.execute(KEEP_NOTICES, [now, now, *columns])
 
 
 async def record_ignored(

@@ -26,13 +26,21 @@ from ports.work_items import (
     ClaimedCall,
     DuePayment,
     IgnoredWebhook,
+    KeptNotice,
     Look,
     LookUpShare,
     PlannedLook,
     UnroutedWebhook,
     WaitingRecord,
 )
-from postgres import history, looks, outbox, partitions, routing, unknown_accounts
+from postgres import (
+    history,
+    looks,
+    outbox,
+    partitions,
+    routing,
+    unknown_accounts,
+)
 from postgres.batch import transaction as batch
 from postgres.batch import unpublished
 from postgres.batch.transaction import Connection
@@ -231,6 +239,11 @@ class PostgresRouting:
         """See ``RoutingStore.park``."""
         async with for_one_statement(self._pool) as connection:
             await routing.park_unrouted(connection, waiting, now)
+
+    async def keep_notices(self, kept: Sequence[KeptNotice], now: datetime) -> None:
+        """See ``RoutingStore.keep_notices``."""
+        async with for_one_statement(self._pool) as connection:
+            await routing.keep_notices(connection, kept, now)
 
     async def ignore(self, ignored: Sequence[IgnoredWebhook], now: datetime) -> None:
         """See ``RoutingStore.ignore``."""

@@ -18,6 +18,7 @@ from providers.stripe.access.account_check import StripeAccountCheck
 from providers.stripe.access.api_keys import is_live_key
 from providers.stripe.client import StripeApi
 from providers.stripe.client_secrets import StripeClientSecrets
+from providers.stripe.notices.reading import StripeNotices, StripeNoticeTranslator
 from providers.stripe.webhooks import StripeTranslator, StripeWebhooks
 from schemas.accounts.provider_accounts import (
     AccountFile,
@@ -75,12 +76,34 @@ class FileAccounts:
             if a.platform is None
         }  # fmt: skip
 
+    def notice_readers(self, clock: Callable[[], datetime]) -> Mapping[str, StripeNotices]:
+        """Returns the readers of notices, of the accounts that have an endpoint for them."""
+        tolerance_s = load(StripeWebhookSettings).stripe_webhook_tolerance_s
+        return {
+            name: StripeNotices(
+                [self._secret(name, "notice_secrets", each) for each in a.notice_secrets],
+                tolerance_s, clock, name,
+            )
+            for name, a in self._all()
+            if a.notice_secrets
+        }  # fmt: skip
+
+    def notice_translators(self) -> Mapping[str, StripeNoticeTranslator]:
+        """Returns what reads notices of the accounts that can have an endpoint for them."""
+        return {
+            name: StripeNoticeTranslator(self.bound(name), name, self.of_platform(name))
+            for name, a in self._all()
+            if a.platform is None
+        }
+
+    def bound(self, name: str) -> Account:
+        """Returns an account as its provider names it."""
+        a = self.file.accounts[name]
+        return Account(a.account, a.mode == "live")
+
     def translators(self) -> Mapping[str, StripeTranslator]:
         """Returns the translators. They need no secret."""
-        return {
-            name: StripeTranslator(Account(a.account, a.mode == "live"), name)
-            for name, a in self._all()
-        }
+        return {name: StripeTranslator(self.bound(name), name) for name, _ in self._all()}
 
     def rate_limits(self, default_per_s: Mapping[str, float]) -> Mapping[str, RateLimit]:
         """Returns how often each account may be asked; ``default_per_s`` is by mode."""
@@ -165,7 +188,11 @@ def file_accounts() -> FileAccounts:
     except AccountFileError as error:
         raise SettingsError(f"PAYMENTS_ACCOUNTS_FILE: {error}") from None
     check_accounts(file)
-    references = (r for a in file.accounts.values() for r in (*a.webhook_secrets, a.read_api_key))
+    references = (
+        reference
+        for a in file.accounts.values()
+        for reference in (*a.webhook_secrets, *a.notice_secrets, a.read_api_key)
+    )
     secrets = [path_of(reference) for reference in references if reference is not None]
     return FileAccounts(file, (path, *(each for each in secrets if each is not None)))
 

@@ -12,6 +12,7 @@ from typing import Final
 from pydantic import SecretStr
 
 from ports.account_check import AccountCheck
+from ports.notices import GapFinder, NoticeReader, NoticeTranslator
 from ports.provider import (
     Account,
     ClientSecretReader,
@@ -33,6 +34,8 @@ from providers.stripe.access.api_keys import is_live_key
 from providers.stripe.client import StripeApi
 from providers.stripe.client_secrets import StripeClientSecrets
 from providers.stripe.currencies import StripeMoney
+from providers.stripe.notices.gaps import StripeGaps
+from providers.stripe.notices.reading import StripeNotices, StripeNoticeTranslator
 from providers.stripe.webhooks import StripeTranslator, StripeWebhooks
 from schemas.accounts.provider_accounts import AccountFile, ProviderAccount, TenantAccounts
 from schemas.rate_settings import RateSettings
@@ -79,6 +82,20 @@ def _own_readers(further: FileAccounts) -> Mapping[str, WebhookReader]:
     if (others := example.examplepay_webhook_secrets) is not None:
         adapters.append(ExamplePayWebhooks(others, example.examplepay_webhook_tolerance_s, _now))
     return {reader.name: reader for reader in adapters}
+
+
+def notice_readers() -> Mapping[str, NoticeReader]:
+    """Returns the same of the accounts that have an endpoint for notices."""
+    bound = Bound()
+
+    def make() -> Made[NoticeReader]:
+        further, own = bound.read(), load(StripeWebhookSettings)
+        found: dict[str, NoticeReader] = dict(further.notice_readers(_now))
+        if (secrets := own.stripe_notice_secrets) is not None:
+            found[STRIPE] = StripeNotices(secrets, own.stripe_webhook_tolerance_s, _now)
+        return found, further.paths
+
+    return Reloading(make)
 
 
 def money_rules() -> Mapping[str, MoneyRules]:
@@ -151,13 +168,42 @@ def translators() -> Mapping[str, Translator]:
 
 
 def _own_translators() -> Mapping[str, Translator]:
-    stripe, example = load(StripeAccountSettings), load(ExamplePaySettings)
+    example = load(ExamplePaySettings)
     name, is_live = example.examplepay_account, example.examplepay_livemode
     adapters: list[Translator] = [
-        StripeTranslator(Account(stripe.stripe_account, stripe.stripe_livemode)),
+        StripeTranslator(_own_account()),
         ExamplePayTranslator(Account(name, is_live) if name and is_live is not None else None),
     ]
     return {translator.name: translator for translator in adapters}
+
+
+def notice_translators() -> Mapping[str, NoticeTranslator]:
+    """Returns what reads the notices of each account that can have an endpoint for them."""
+    bound = Bound()
+
+    def make() -> Made[NoticeTranslator]:
+        further = bound.read()
+        own = StripeNoticeTranslator(_own_account(), STRIPE, further.of_platform(STRIPE))
+        return {STRIPE: own, **further.notice_translators()}, further.paths
+
+    return Reloading(make, looks_for_unknown=True)
+
+
+def gap_finders(clients: Mapping[str, ProviderClient]) -> Mapping[str, GapFinder]:
+    """Returns what fetches notices, for the accounts that have any, through clients of ours."""
+    further, own = file_accounts(), _own_account()
+    return {
+        name: StripeGaps(
+            each, own if name == STRIPE else further.bound(name), name, further.of_platform(name)
+        )
+        for name, each in clients.items()
+        if isinstance(each, StripeApi) and name in {STRIPE, *further.file.accounts}
+    }
+
+
+def _own_account() -> Account:
+    own = load(StripeAccountSettings)
+    return Account(own.stripe_account, own.stripe_livemode)
 
 
 def rate_limits() -> Mapping[str, RateLimit]:
@@ -226,9 +272,7 @@ def account_checks(clients: Mapping[str, ProviderClient]) -> Mapping[str, Accoun
 
 
 def _own_check(api: StripeApi) -> AccountCheck:
-    own = load(StripeAccountSettings)
-    account = Account(own.stripe_account, own.stripe_livemode)
-    return StripeAccountCheck(api, account, f"/webhooks/{STRIPE}")
+    return StripeAccountCheck(api, _own_account(), f"/webhooks/{STRIPE}")
 
 
 def client_secret_readers() -> Mapping[str, ClientSecretReader]:

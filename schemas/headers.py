@@ -14,6 +14,8 @@ OBJECT_ID: Final = "object-id"
 #: On a record that waits and was sent again, because its account has become known: what waits for
 #: its payment is taken up.
 AGAIN: Final = "again"
+#: Has the value ``true`` on what came to an endpoint of notices; otherwise it is absent.
+NOTICE: Final = "notice"
 
 # On dead-letters: the position of the original record, and the error.
 ORIGINAL_TOPIC: Final = "original-topic"

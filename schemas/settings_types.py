@@ -116,8 +116,18 @@ def _standard_webhooks_secrets(secrets: tuple[SecretStr, ...]) -> tuple[SecretSt
     return secrets
 
 
-#: Secrets, comma-separated.
-Secrets = Annotated[tuple[SecretStr, ...], NoDecode, BeforeValidator(_split)]
+def _long_enough(secrets: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
+    shortest = 8
+    if any(len(secret.get_secret_value()) < shortest for secret in secrets):
+        raise ValueError(f"use webhook secrets of at least {shortest} characters")
+    return secrets
+
+
+_LongSecrets = Annotated[tuple[SecretStr, ...], Field(min_length=1), AfterValidator(_long_enough)]
+#: Secrets of webhooks, comma-separated.
+Secrets = Annotated[_LongSecrets, NoDecode, BeforeValidator(_split)]
+#: The same, or unset.
+OptionalSecrets = Annotated[_LongSecrets | None, NoDecode, BeforeValidator(_split)]
 #: Secrets of Standard Webhooks, comma-separated, at least one of them; or unset.
 OptionalStandardSecrets = Annotated[
     Annotated[

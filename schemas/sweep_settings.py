@@ -11,6 +11,9 @@ class SweepSettings(BaseModel):
     expiry_every_s: Seconds = Field(5.0, description="How often due payments are expired.")
     backlog_every_s: Seconds = Field(10.0, description="How often what waits is measured.")
     event_list_every_s: Seconds = Field(30.0, description="How often an event list is read.")
+    notices_every_s: Seconds = Field(
+        5.0, description="How often reports of events that were never made are followed."
+    )
     objects_every_s: Seconds = Field(30.0, description="How often due objects are looked at.")
     parts_every_s: Seconds = Field(
         86_400.0,

@@ -125,7 +125,8 @@ TOPICS: Final[tuple[Topic, ...]] = (
     Topic(
         PROVIDER_WEBHOOKS_UNROUTED,
         key="the provider's object ID",
-        value="a verified webhook without a payment ID, as it came but for client secrets",
+        value="a verified webhook without a payment ID, or a notice, as it came but for client "
+        "secrets",
         written_by="ingress",
         read_by="router",
         copartitioned=False,

@@ -20,6 +20,7 @@ from ingress.idempotency import idempotency_key
 from ingress.metrics import Metrics
 from ingress.publisher import Publisher
 from ingress.routes import examples
+from ports.notices import NoticeReader
 from ports.provider import ClientSecretReader, MoneyRules, WebhookReader
 from schemas import identity
 from schemas.model import Model
@@ -41,6 +42,8 @@ class AppContext:
     accounts: AccountChoice
     #: By the provider account's name.
     readers: Mapping[str, WebhookReader]
+    #: The same of the accounts that have an endpoint for notices.
+    notices: Mapping[str, NoticeReader]
     money_rules: Mapping[str, MoneyRules]
     #: By the provider account's name; without one, its client secrets are not served.
     client_secrets: Mapping[str, ClientSecretReader]

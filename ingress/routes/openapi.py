@@ -9,6 +9,7 @@ from fastapi.openapi.utils import get_openapi
 from ingress import errors
 from ingress.errors import PROBLEM_MEDIA_TYPE, IngressError, type_uri
 from ingress.routes import examples
+from ingress.routes.webhooks import ACCOUNT_NOTICES_PATH, NOTICES_PATH
 from ingress.routes.webhooks import ACCOUNT_PATH as ACCOUNT_WEBHOOKS
 from ingress.routes.webhooks import PATH as WEBHOOKS
 from ports.provider import WebhookReader
@@ -92,16 +93,20 @@ def json_request(model: type[Model], example: Mapping[str, Any]) -> dict[str, An
     return {"requestBody": {"required": True, "content": content}}
 
 
-def _webhook_paths(readers: Iterable[WebhookReader]) -> dict[str, Any]:
+def _webhook_paths(
+    readers: Iterable[WebhookReader], own_path: str, account_path: str, what: str
+) -> dict[str, Any]:
     """Returns the paths of webhooks: of the providers' own accounts, and of those with a name."""
     own = sorted(r.provider for r in readers if r.name == r.provider)
     named = sorted((r.provider, r.name) for r in readers if r.name != r.provider)
-    paths = {WEBHOOKS: _webhook_path("receive_webhook", provider=own)}
+    paths = {}
+    if own:
+        paths[own_path] = _webhook_path(f"receive_{what}", provider=own)
     if named:
         providers = sorted({provider for provider, _ in named})
         names = [name for _, name in named]
-        paths[ACCOUNT_WEBHOOKS] = _webhook_path(
-            "receive_account_webhook", provider=providers, account=names
+        paths[account_path] = _webhook_path(
+            f"receive_account_{what}", provider=providers, account=names
         )
     return paths
 
@@ -151,7 +156,13 @@ def document(app: FastAPI) -> dict[str, Any]:
     found = get_openapi(
         title=app.title, version=app.version, description=app.description, routes=app.routes
     )
-    found["paths"] |= _webhook_paths(app.state.context.readers.values())
+    context = app.state.context
+    found["paths"] |= _webhook_paths(
+        context.readers.values(), WEBHOOKS, ACCOUNT_WEBHOOKS, "webhook"
+    )
+    found["paths"] |= _webhook_paths(
+        context.notices.values(), NOTICES_PATH, ACCOUNT_NOTICES_PATH, "notice"
+    )
     schemas = found.setdefault("components", {}).setdefault("schemas", {})
     for model in _ADDED:
         schema = model.model_json_schema(ref_template=_REF)

@@ -1,6 +1,7 @@
 """``POST /webhooks/{provider}``: verifies a webhook, publishes its body, answers 200.
 
-An account with a name of its own has ``/webhooks/{provider}/{account}``.
+An account with a name of its own has ``/webhooks/{provider}/{account}``. Under the path of either,
+``/notices`` is its endpoint for notices, if it has one: what comes there is about no payment.
 
 The body is published as it came, without customers' secrets: it is kept for months.
 
@@ -8,6 +9,7 @@ This is the busiest path. It is a plain Starlette route: no FastAPI dependencies
 Postgres.
 """
 
+from collections.abc import Mapping
 from typing import Final
 
 from starlette.requests import Request
@@ -35,6 +37,7 @@ from ports.provider import (
 )
 from runtime.logs import get_logger
 from schemas import headers
+from schemas.accounts.provider_accounts import NOTICES
 from schemas.identity import is_payment_id
 from schemas.topics import PROVIDER_WEBHOOKS, PROVIDER_WEBHOOKS_UNROUTED
 
@@ -42,6 +45,8 @@ log = get_logger(__name__)
 
 PATH: Final = "/webhooks/{provider}"
 ACCOUNT_PATH: Final = "/webhooks/{provider}/{account}"
+NOTICES_PATH: Final = f"{PATH}/{NOTICES}"
+ACCOUNT_NOTICES_PATH: Final = f"{ACCOUNT_PATH}/{NOTICES}"
 _REFUSALS: Final = (
     InvalidSignatureError,
     BodyTooLargeError,
@@ -62,24 +67,36 @@ class WebhookRoute(Route):
 async def receive_webhook(request: Request) -> Response:
     """Accepts one webhook. Refused ones are counted, not stored."""
     context = context_of(request)
-    reader = _reader(request, context)
+    return await _receive(request, context, _reader(request, context.readers))
+
+
+async def receive_notice(request: Request) -> Response:
+    """Accepts one notice, as a webhook."""
+    context = context_of(request)
+    reader = _reader(request, context.notices)
+    return await _receive(request, context, reader, (headers.NOTICE, b"true"))
+
+
+async def _receive(
+    request: Request, context: AppContext, reader: WebhookReader, *added: tuple[str, bytes]
+) -> Response:
     try:
         refuse_encoded(request.headers)
         body = await read_body(request, context.body_limit_bytes)
         webhook = _verified(reader, body, request, context)
         kept = reader.without_secrets(body)
         account = webhook.provider or reader.name
-        await context.publisher.publish(_record(webhook, kept, account, context))
+        await context.publisher.publish(_record(webhook, kept, account, context, *added))
     except _REFUSALS as error:
         context.metrics.rejected_webhooks.labels(reader.name, error.slug).inc()
         raise
     return Response(_RECEIVED, media_type="application/json")
 
 
-def _reader(request: Request, context: AppContext) -> WebhookReader:
+def _reader(request: Request, readers: Mapping[str, WebhookReader]) -> WebhookReader:
     """Returns the reader of the account at this address. Raises UnknownProviderError."""
     provider = request.path_params["provider"]
-    reader = context.readers.get(request.path_params.get("account", provider))
+    reader = readers.get(request.path_params.get("account", provider))
     if reader is None or reader.provider != provider:
         raise UnknownProviderError("No such provider is configured. Check the webhook's address.")
     return reader
@@ -97,12 +114,19 @@ def _verified(reader: WebhookReader, body: bytes, request: Request, context: App
         return unreadable(body)
 
 
-def _record(webhook: Webhook, body: bytes, provider: str, context: AppContext) -> ProducerRecord:
+def _record(
+    webhook: Webhook,
+    body: bytes,
+    provider: str,
+    context: AppContext,
+    *added: tuple[str, bytes],
+) -> ProducerRecord:
     """Returns a record of the body. Its key is our payment ID if the event has one."""
     about = [
         (headers.EVENT_ID, webhook.event_id.encode()),
         (headers.PROVIDER, provider.encode()),
         (headers.RECEIVED_AT, context.clock().isoformat().encode()),
+        *added,
     ]
     if webhook.object_id is not None:
         about.append((headers.OBJECT_ID, webhook.object_id.encode()))
@@ -114,7 +138,13 @@ def _record(webhook: Webhook, body: bytes, provider: str, context: AppContext) -
     return ProducerRecord(PROVIDER_WEBHOOKS_UNROUTED, key.encode(), body, about)
 
 
+#: Routes are tried in order: the busiest first, and no account has the name of notices' path.
 ROUTES: Final = tuple(
-    WebhookRoute(path, receive_webhook, methods=["POST"], include_in_schema=False)
-    for path in (PATH, ACCOUNT_PATH)
+    WebhookRoute(path, endpoint, methods=["POST"], include_in_schema=False)
+    for path, endpoint in (
+        (PATH, receive_webhook),
+        (NOTICES_PATH, receive_notice),
+        (ACCOUNT_PATH, receive_webhook),
+        (ACCOUNT_NOTICES_PATH, receive_notice),
+    )
 )

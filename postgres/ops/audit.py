@@ -114,6 +114,7 @@ UNROUTED_FOUND: Final = """
     select id from unnest(%(ids)s::text[]) as asked(id), lateral (
         select from unrouted where event_id = id
         union all select from ignored_webhooks where event_id = id
+        union all select from notices where event_id = id
         union all select from inbox where event_id = id
         limit 1) as found"""
 #: Webhooks whose payment is known and that have still not been routed to it.

@@ -17,8 +17,15 @@ from ports.provider import ProviderClient, Translator
 from ports.rate_budget import RateBudget, RequestClass
 from ports.stores import Outbox
 from postgres.deadlines import CONNECTING, ServingConnection
+from postgres.notices import PostgresNotices
 from postgres.rate_budgets import PostgresRateBudgets
-from postgres.stores import Pool, PostgresHistory, PostgresOutbox, PostgresRouting, PostgresSweeps
+from postgres.stores import (
+    Pool,
+    PostgresHistory,
+    PostgresOutbox,
+    PostgresRouting,
+    PostgresSweeps,
+)
 from processor.worker import consumer_lag
 from processor.worker.calls import dispatcher
 from processor.worker.calls.dispatcher import Dispatcher
@@ -29,8 +36,15 @@ from processor.worker.rate_budget import SharedBudget
 from processor.worker.retention import Retention
 from processor.worker.router import Router, create_consumer
 from processor.worker.sweeps.leadership import PostgresLeadership
-from processor.worker.sweeps.reconciler import LEADER, Reconciler
-from providers.registry import account_checks, clients, rate_limits, translators
+from processor.worker.sweeps.reconciler import LEADER, Notices, Reconciler
+from providers.registry import (
+    account_checks,
+    clients,
+    gap_finders,
+    notice_translators,
+    rate_limits,
+    translators,
+)
 from runtime.cleanup import close_on_exit
 from runtime.clock import utc_now
 from runtime.health import Health
@@ -154,6 +168,8 @@ def _loops(
     reconciler = Reconciler(
         PostgresSweeps(pool), sender, providers.for_sweeps, known_translators, settings, metrics,
         utc_now, leadership, Heartbeat, account_checks(providers.for_sweeps),
+        # a few requests for what is known to be wrong: they come before sweeps
+        Notices(PostgresNotices(pool), gap_finders(providers.for_calls)),
     )  # fmt: skip
     groups = {APP_ID: PROCESSOR_SOURCES, ROUTER_GROUP: (PROVIDER_WEBHOOKS_UNROUTED,)}
     runs = {
@@ -163,7 +179,7 @@ def _loops(
         ).run,
         "router": Router(
             PostgresRouting(pool), sender, source, known_translators, settings, metrics, utc_now,
-            heartbeats["router"],
+            heartbeats["router"], notice_translators(),
         ).run,
         LEADER: leadership.run,
         "retention": Retention(

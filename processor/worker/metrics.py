@@ -107,6 +107,12 @@ class WorkerMetrics:
             "Looks at an unfinished payment's object that the provider does not have.",
             ["provider"],
         )
+        self.notices = counter(
+            "payments_notices_total",
+            "Notices of events that a provider never made, by what became of them: looked (a look "
+            "at the payment is due), ignored, given_up.",
+            ["provider", "outcome"],
+        )
         self.parts_not_permitted = counter(
             "payments_parts_not_permitted_total",
             "Refusals to list a kind of parts because our API key lacks the right to read them. A "

@@ -14,6 +14,7 @@ at all, or names no object, becomes a dead letter. The router commits offsets af
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from types import MappingProxyType
 from typing import Final
 
 from aiokafka import AIOKafkaConsumer
@@ -27,6 +28,7 @@ from messaging.kafka_internals.records import OffsetGap
 from messaging.lifetime import close_consumer, start_client
 from ports.errors import UndecodableRecordError
 from ports.failures import ADAPTER_TIMEOUT_S, must_propagate, name_defect
+from ports.notices import NoticeTranslator
 from ports.producer_record import ProducerRecord
 from ports.provider import (
     MalformedObjectError,
@@ -37,9 +39,9 @@ from ports.provider import (
 from ports.records import ConsumedRecord, DeadLetter, id_at, named_cause
 from ports.stores import RecordSender, RoutingStore
 from ports.texts import storable
-from ports.work_items import IgnoredWebhook, UnroutedWebhook
+from ports.work_items import IgnoredWebhook, KeptNotice, UnroutedWebhook
 from processor.worker.metrics import WorkerMetrics
-from processor.worker.unrouted_records import as_dead_letter, as_record, as_unrouted
+from processor.worker.unrouted_records import as_dead_letter, as_notice, as_record, as_unrouted
 from processor.worker.webhook_records import routed
 from runtime.heartbeat import Heartbeat, unmonitored_heartbeat
 from runtime.logs import get_logger
@@ -126,6 +128,7 @@ class Router:
         metrics: the worker's metrics.
         clock: the current time in UTC.
         heartbeat: beaten after each round, and after each record that is handled on its own.
+        notices: what reads notices, by provider.
     """
 
     def __init__(
@@ -138,6 +141,7 @@ class Router:
         metrics: WorkerMetrics,
         clock: Callable[[], datetime],
         heartbeat: Heartbeat | None = None,
+        notices: Mapping[str, NoticeTranslator] = MappingProxyType({}),
     ) -> None:
         self._store = store
         self._sender = sender
@@ -147,6 +151,7 @@ class Router:
         self._metrics = metrics
         self._clock = clock
         self._heartbeat = heartbeat or unmonitored_heartbeat()
+        self._notices = notices
         #: When webhooks were last looked for that are routable and not marked. None: never.
         self._looked_at: datetime | None = None
 
@@ -198,6 +203,7 @@ class Router:
                 unrouted.append((record, as_unrouted(record)))
             except UndecodableRecordError as error:
                 dead.append(DeadLetter(record, str(error)))
+        unrouted = await self._without_notices(unrouted, dead)
         objects = [(webhook.provider, webhook.object_id) for _, webhook in unrouted]
         owners = await with_timeout(ADAPTER_TIMEOUT_S, self._store.owners(objects))
         known, ignored, waiting = [], [], []
@@ -225,6 +231,31 @@ class Router:
         await self._ignore(ignored)
         await with_timeout(ADAPTER_TIMEOUT_S, self._store.park(waiting, self._clock()))
         await self._send(known, dead)
+
+    async def _without_notices(
+        self, taken: Sequence[tuple[ConsumedRecord, UnroutedWebhook]], dead: list[DeadLetter]
+    ) -> list[tuple[ConsumedRecord, UnroutedWebhook]]:
+        """Stores or ignores the notices among these, and returns the others.
+
+        What is no notice and came as one is added to ``dead``.
+        """
+        others: list[tuple[ConsumedRecord, UnroutedWebhook]] = []
+        notices: list[KeptNotice | IgnoredWebhook] = []
+        for record, webhook in taken:
+            if headers.NOTICE not in webhook.headers:
+                others.append((record, webhook))
+                continue
+            try:
+                notice = as_notice(webhook, self._notices, self._metrics)
+            except MalformedWebhookError as error:
+                dead.append(DeadLetter(record, str(error)))
+            else:
+                notices.append(notice)
+        if kept := [each for each in notices if isinstance(each, KeptNotice)]:
+            await with_timeout(ADAPTER_TIMEOUT_S, self._store.keep_notices(kept, self._clock()))
+        if ignored := [each for each in notices if isinstance(each, IgnoredWebhook)]:
+            await self._ignore(ignored)
+        return others
 
     async def route_waiting(self) -> None:
         """Routes waiting webhooks whose payment is known now; those too old end as ignored."""

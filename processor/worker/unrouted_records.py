@@ -1,13 +1,42 @@
-"""Converts between records of ``provider-webhooks-unrouted`` and webhooks to route."""
+"""Converts between records of ``provider-webhooks-unrouted`` and webhooks to route, or notices."""
+
+from collections.abc import Mapping
+from typing import Final
 
 from aiokafka import ConsumerRecord
 
 from ports.errors import UndecodableRecordError
+from ports.notices import NoticeTranslator
 from ports.records import ConsumedRecord, DeadLetter, RecordOffset, Unreadable
 from ports.texts import utc_time
-from ports.work_items import UnroutedWebhook
+from ports.work_items import IgnoredWebhook, KeptNotice, UnroutedWebhook
+from processor.worker.metrics import WorkerMetrics
 from schemas import headers
 from schemas.topics import PROVIDER_WEBHOOKS_UNROUTED
+
+#: The kind of a notice of an account that is not known yet.
+UNKNOWN: Final = "notice"
+
+
+def as_notice(
+    webhook: UnroutedWebhook,
+    translators: Mapping[str, NoticeTranslator],
+    metrics: WorkerMetrics,
+) -> KeptNotice | IgnoredWebhook:
+    """Returns a notice that is to be followed, or as ignored. Raises MalformedWebhookError.
+
+    One of an account that is not known yet is kept unread: its content says what it is.
+    """
+    at = utc_time(webhook.headers[headers.RECEIVED_AT])
+    translator = translators.get(webhook.provider)
+    if translator is None:
+        return KeptNotice(webhook.event_id, webhook.provider, UNKNOWN, None, at)
+    notice = translator.notice(webhook.value)
+    if notice.is_foreign:
+        metrics.foreign.labels(webhook.provider).inc()
+    if notice.why is not None:
+        return IgnoredWebhook(webhook, notice.kind, notice.why)
+    return KeptNotice(webhook.event_id, webhook.provider, notice.kind, notice.context, at)
 
 
 def as_dead_letter(unrouted: UnroutedWebhook, error: str) -> DeadLetter:

@@ -128,9 +128,15 @@ class StripeApi:
 
     async def parts_of(self, object_id: str) -> AsyncIterator[Sequence[FetchedEvent]]:
         """See ``ProviderClient.parts_of``. It makes a request for each kind of part."""
+        refused: NotPermittedError | None = None
         for kind in PARTS:
-            async for page in self._parts(kind, None, payment_intent=object_id):
-                yield page.parts
+            try:
+                async for page in self._parts(kind, None, payment_intent=object_id):
+                    yield page.parts
+            except NotPermittedError as error:
+                refused = error
+        if refused is not None:
+            raise refused
 
     def parts_since(
         self, kind: str, at: datetime, after: str | None = None

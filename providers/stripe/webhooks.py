@@ -30,7 +30,7 @@ _ROUTING: Final = msgspec.json.Decoder(RoutingObject)
 _SECONDS: Final = re.compile(r"\A[0-9]{1,12}\Z")
 _NAME: Final = re.compile(NAME_PATTERN)
 #: Wrong JSON, fields or UTF-8, and too deep nesting.
-_DECODE_ERRORS: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+DECODE_ERRORS: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 #: The account of the environment's settings has the provider's name.
 NAME: Final = "stripe"
 SIGNATURE_HEADER: Final = "stripe-signature"
@@ -68,13 +68,16 @@ class StripeWebhooks:
                 f"the time in {SIGNATURE_HEADER} is more than {self._tolerance_s} s from now"
             )
         if any(_is_signed(body, header, secret) for secret in self._secrets):
-            webhook = read(body)
+            webhook = self._webhook(body)
             owner = self._connected.get(webhook.account or "")
             event_id = scoped(owner or self.name, webhook.event_id)
             return replace(webhook, event_id=event_id, provider=owner)
         raise SignatureError(
             f"the {SIGNATURE_HEADER} header has no valid signature by a configured secret"
         )
+
+    def _webhook(self, body: bytes) -> Webhook:
+        return read(body)
 
     def without_secrets(self, body: bytes) -> bytes:
         """See ``WebhookReader.without_secrets``."""
@@ -92,7 +95,7 @@ class StripeTranslator:
         """See ``Translator.translate``."""
         try:
             return decoded(self._translate, body)
-        except _DECODE_ERRORS as error:
+        except DECODE_ERRORS as error:
             raise _malformed(body, without_content(error)) from error
         except MalformedWebhookError as error:
             raise _malformed(body, str(error)) from error
@@ -107,7 +110,7 @@ def _malformed(body: bytes, why: str) -> MalformedWebhookError:
     """Returns the error of a body that can't be translated; it names the event if it is one."""
     try:
         event = decoded(_EVENT.decode, body)
-    except _DECODE_ERRORS:
+    except DECODE_ERRORS:
         return MalformedWebhookError(f"not a Stripe event: {why}")
     why = f"its object can't be decoded: {why}"
     return MalformedObjectError(why, event.type, is_payment=is_about_payment(event))
@@ -148,7 +151,7 @@ def read(body: bytes) -> Webhook:
     """Returns what routing needs of an event. Raises MalformedWebhookError."""
     try:
         return decoded(_read, body)
-    except _DECODE_ERRORS as error:
+    except DECODE_ERRORS as error:
         raise MalformedWebhookError(f"not a Stripe event: {without_content(error)}") from error
 
 

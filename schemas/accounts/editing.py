@@ -38,20 +38,25 @@ def with_account(document: Document, name: str, account: Mapping[str, Any]) -> D
 
 
 def with_secrets(
-    document: Document, name: str, added: Sequence[str], removed: Sequence[str]
+    document: Document,
+    name: str,
+    added: Sequence[str],
+    removed: Sequence[str],
+    kind: str = "webhook_secrets",
 ) -> Document:
-    """Returns the file with other references to webhook secrets of an account, new ones last.
+    """Returns the file with other references to secrets of an account, new ones last.
 
     Raises AccountFileError for one that is there already or is missing, and if none is left.
+    ``kind`` is the field: of webhooks, or of notices.
     """
     accounts = document.get("accounts", {})
     if name not in accounts:
         there = ", ".join(accounts) or "none"
         raise AccountFileError(f"accounts.{name}: the file has no such account; it has: {there}")
-    account, field = accounts[name], f"accounts.{name}.webhook_secrets"
+    account, field = accounts[name], f"accounts.{name}.{kind}"
     if (platform := account.get("platform")) is not None:
         raise AccountFileError(f"{field}: it has none of its own: rotate those of {platform}")
-    secrets = list(account["webhook_secrets"])
+    secrets = list(account.get(kind, ()))
     for reference in added:
         if reference in secrets:
             raise AccountFileError(f"{field}: {reference} is there already")
@@ -63,7 +68,7 @@ def with_secrets(
         secrets.remove(reference)
     if not secrets:
         raise AccountFileError(f"{field}: no secret would be left: add the new one first")
-    return {**document, "accounts": {**accounts, name: {**account, "webhook_secrets": secrets}}}
+    return {**document, "accounts": {**accounts, name: {**account, kind: secrets}}}
 
 
 def rewrite(

@@ -17,6 +17,8 @@ from schemas.model import Model, ShortText
 BYTES_MAX: Final = 1_048_576
 Mode = Literal["live", "test"]
 NAME: Final = "[a-z][a-z0-9-]{0,39}"
+#: The last part of the path of an endpoint for notices.
+NOTICES: Final = "notices"
 AccountName = Annotated[str, StringConstraints(pattern=f"^{NAME}$")]
 
 
@@ -37,6 +39,8 @@ class ProviderAccount(Model):
     read_api_key: SecretReference | None = None
     #: A webhook that is signed with any of them is accepted.
     webhook_secrets: tuple[SecretReference, ...] = ()
+    #: The same of its endpoint for notices; without one it has no such endpoint.
+    notice_secrets: tuple[SecretReference, ...] = ()
     #: The name of the account through which this one is reached, and at whose endpoint its events
     #: arrive. None: it is an account by itself.
     platform: AccountName | None = None
@@ -47,7 +51,9 @@ class ProviderAccount(Model):
     def _has_its_secrets(self) -> Self:
         if self.platform is None and (self.api_key is None or not self.webhook_secrets):
             raise ValueError("set api_key and webhook_secrets, or the platform that has them")
-        if self.platform is not None and (self.api_key or self.webhook_secrets):
+        if self.platform is not None and (
+            self.api_key or self.webhook_secrets or self.notice_secrets
+        ):
             raise ValueError("a connected account has no secrets of its own: set them on platform")
         return self
 
@@ -80,6 +86,12 @@ class AccountFile(Model):
                 raise ValueError(f"accounts.{name}.platform: {each.platform} is no platform itself")
             if (platform.provider, platform.mode) != (each.provider, each.mode):
                 raise ValueError(f"accounts.{name}: provider and mode differ from its platform's")
+        return self
+
+    @model_validator(mode="after")
+    def _is_no_path(self) -> Self:
+        if NOTICES in self.accounts:
+            raise ValueError(f"accounts.{NOTICES}: its path would be that of notices: rename it")
         return self
 
     @model_validator(mode="after")

@@ -8,13 +8,19 @@ from typing import Final
 from structlog.contextvars import bound_contextvars
 
 from ports.failures import ADAPTER_TIMEOUT_S, must_propagate
-from ports.provider import FetchedEvent, MissingError, ProviderUnavailableError
+from ports.provider import (
+    FetchedEvent,
+    MissingError,
+    NotPermittedError,
+    ProviderUnavailableError,
+)
 from ports.stores import SweepStore
 from ports.work_items import Look, PlannedLook
 from processor.worker.sweeps.access import Access
 from processor.worker.sweeps.findings import says_news
+from processor.worker.sweeps.part_list import publish_new_parts
 from processor.worker.sweeps.schedule import is_over, missed, taken
-from processor.worker.sweeps.sweep import Turn
+from processor.worker.sweeps.sweep import Turn, with_timeout_each
 from runtime.logs import get_logger
 from runtime.tasks import ANY_ERROR, with_timeout
 from schemas.settings import WorkerSettings
@@ -121,6 +127,8 @@ class ObjectSweep:
                 publishes = self._is_news(look, found)
                 if publishes:
                     await access.publish("object", [(found, look.payment_id)])
+                if look.wished_at is not None:
+                    await self._publish_parts(look.object_id)
             except MissingError as error:
                 log.warning("object.missing", error=str(error))
                 access.metrics.missing_objects.labels(access.provider).inc()
@@ -136,6 +144,17 @@ class ObjectSweep:
                 return taken(look, event_id, self._first, access.clock())
         access.metrics.loop_errors.labels("object").inc()
         return None
+
+    async def _publish_parts(self, object_id: str) -> None:
+        """Publishes what is new about a payment object's parts. Raises as ``parts_of``."""
+        access = self._access
+        try:
+            async for page in with_timeout_each(
+                ADAPTER_TIMEOUT_S, access.client.parts_of(object_id)
+            ):
+                await publish_new_parts(access, "object", page)
+        except NotPermittedError as error:  # it would be refused the next time too
+            log.warning("parts.not_permitted", error=str(error))
 
     def _is_news(self, look: PlannedLook, found: FetchedEvent) -> bool:
         """Returns whether to publish what was found: once, and only if it says something new."""

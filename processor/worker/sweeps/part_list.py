@@ -73,7 +73,7 @@ class PartListSweep:
         access, progress = self._access, after
         pages = access.client.parts_since(self._kind, begun - self._window, after)
         async for page in with_timeout_each(ADAPTER_TIMEOUT_S, pages):
-            published = await self._publish_news(page.parts)
+            published = await publish_new_parts(access, "part_list", page.parts)
             progress = page.after or READ
             await access.store.write_cursor(
                 self._cursor, progress, access.clock(), begun, published
@@ -82,21 +82,24 @@ class PartListSweep:
         if progress != READ:
             await access.store.write_cursor(self._cursor, READ, access.clock(), begun)
 
-    async def _publish_news(self, parts: Sequence[FetchedEvent]) -> Sequence[str]:
-        """Publishes what is new. Returns its event IDs.
 
-        A part of an object that no payment has is not ours, or not yet: the next reading finds it.
-        """
-        access, now = self._access, self._access.clock()
-        objects = [part.webhook.object_id for part in parts if part.webhook.object_id]
-        owners = await access.store.owners_with_payments(access.provider, objects)
-        news: dict[str, tuple[FetchedEvent, str]] = {}
-        for part in parts:
-            payment_id, payment = owners.get(part.webhook.object_id or "", (None, None))
-            if payment_id and says_news(access.translator, payment, part, now):
-                news[part.webhook.event_id] = part, payment_id
-        known = await access.store.known_events(list(news)) if news else frozenset()
-        unknown = {event_id: each for event_id, each in news.items() if event_id not in known}
-        if unknown:
-            await access.publish("part_list", unknown.values())
-        return list(unknown)
+async def publish_new_parts(
+    access: Access, source: str, parts: Sequence[FetchedEvent]
+) -> Sequence[str]:
+    """Publishes what is new. Returns its event IDs.
+
+    A part of an object that no payment has is not ours, or not yet: the next reading finds it.
+    """
+    now = access.clock()
+    objects = [part.webhook.object_id for part in parts if part.webhook.object_id]
+    owners = await access.store.owners_with_payments(access.provider, objects)
+    news: dict[str, tuple[FetchedEvent, str]] = {}
+    for part in parts:
+        payment_id, payment = owners.get(part.webhook.object_id or "", (None, None))
+        if payment_id and says_news(access.translator, payment, part, now):
+            news[part.webhook.event_id] = part, payment_id
+    known = await access.store.known_events(list(news)) if news else frozenset()
+    unknown = {event_id: each for event_id, each in news.items() if event_id not in known}
+    if unknown:
+        await access.publish(source, unknown.values())
+    return list(unknown)

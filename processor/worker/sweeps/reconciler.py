@@ -7,15 +7,17 @@ records.
 
 import asyncio
 from collections.abc import Callable, Iterator, Mapping
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from functools import partial
 from types import MappingProxyType
 from typing import Final
 
 from ports.account_check import AccountCheck
 from ports.failures import RETRYABLE_IN_SWEEP
+from ports.notices import GapFinder
 from ports.provider import ProviderClient, Translator
-from ports.stores import RecordSender, SweepStore
+from ports.stores import NoticeStore, RecordSender, SweepStore
 from processor.worker.loops import Loop
 from processor.worker.metrics import WorkerMetrics
 from processor.worker.sweeps.access import Access
@@ -24,6 +26,7 @@ from processor.worker.sweeps.endpoints import EndpointSweep
 from processor.worker.sweeps.event_list import EventListSweep
 from processor.worker.sweeps.expiry import ExpirySweep
 from processor.worker.sweeps.leadership import Leadership
+from processor.worker.sweeps.notices import NoticeSweep
 from processor.worker.sweeps.objects import ObjectSweep, PlanSweep
 from processor.worker.sweeps.part_list import CHECK_PARTS_S, PartListSweep
 from processor.worker.sweeps.sweep import FOLLOWING_S, LeadershipLostError, Pace, Sweep, Turn
@@ -37,6 +40,15 @@ log = get_logger(__name__)
 
 #: The name of the loop that takes and keeps the leadership.
 LEADER: Final = "leader"
+
+
+@dataclass(frozen=True, slots=True)
+class Notices:
+    """What following notices needs."""
+
+    store: NoticeStore
+    #: By account.
+    finders: Mapping[str, GapFinder]
 
 
 class Reconciler:
@@ -53,6 +65,7 @@ class Reconciler:
         leadership: whether this process leads. Only then its sweeps run.
         heartbeat: makes the heartbeat of each loop.
         checks: of the accounts whose providers can be asked about them.
+        notices: how notices are followed; None: they are not.
     """
 
     def __init__(
@@ -67,6 +80,7 @@ class Reconciler:
         leadership: Leadership,
         heartbeat: Callable[[], Heartbeat] = unmonitored_heartbeat,
         checks: Mapping[str, AccountCheck] = MappingProxyType({}),
+        notices: Notices | None = None,
     ) -> None:
         self._store = store
         self._sender = sender
@@ -75,9 +89,11 @@ class Reconciler:
         self._clock = clock
         self._leadership = leadership
         self._heartbeat = heartbeat
+        self._notices = notices
         self.sweeps: tuple[Sweep, ...] = (
             *self._table(clients, translators),
             *self._of_endpoints(checks),
+            *self._of_notices(),
         )
 
     def _table(
@@ -92,10 +108,11 @@ class Reconciler:
         yield Sweep("backlog", settings.backlog_every_s, backlog.run, backlog.withdraw, beat())
         plan = PlanSweep(store, settings, clock)
         yield Sweep("looks", settings.objects_every_s, plan.run, heartbeat=beat())
+        wishes = self._notices.store if self._notices is not None else None
         for name, client in clients.items():
             pace, translator = Pace(settings.reconcile_per_s), translators.get(name)
             access = Access(name, client, translator, pace, store, self._sender, metrics, clock)
-            events = EventListSweep(access, settings.event_list_settles_s)
+            events = EventListSweep(access, settings.event_list_settles_s, wishes)
             every_s = settings.event_list_every_s
             yield Sweep(f"events/{name}", every_s, events.run, heartbeat=beat())
             objects = ObjectSweep(access, settings)
@@ -111,6 +128,16 @@ class Reconciler:
         for name, check in checks.items():
             sweep = EndpointSweep(name, check, self._metrics)
             yield Sweep(f"endpoints/{name}", every_s, sweep.run, sweep.withdraw, beat())
+
+    def _of_notices(self) -> Iterator[Sweep]:
+        if self._notices is None:
+            return
+        settings, finders, store = self._settings, self._notices.finders, self._notices.store
+        settles = timedelta(seconds=settings.event_list_settles_s)
+        for name in finders:
+            sweep = NoticeSweep(name, finders, store, settles, self._metrics, self._clock)
+            every_s = settings.notices_every_s
+            yield Sweep(f"notices/{name}", every_s, sweep.run, heartbeat=self._heartbeat())
 
     def loops(self) -> dict[str, Loop]:
         """Returns the loop of each sweep, by name."""

@@ -15,7 +15,12 @@ LONGEST: Final = timedelta(days=1)
 
 
 def is_over(look: PlannedLook) -> bool:
-    """Returns whether the payment is final, so that its object need not be looked at."""
+    """Returns whether the payment is final, so that its object need not be looked at.
+
+    A look that was wished for is taken all the same.
+    """
+    if look.wished_at is not None:
+        return False
     return look.payment is not None and is_final(look.payment.status)
 
 
@@ -37,6 +42,7 @@ def taken(look: PlannedLook, published: str | None, first: timedelta, now: datet
         found=published or look.found,
         unchanged=unchanged,
         next_at=now + wait,
+        wished_at=look.wished_at,
     )
 
 
@@ -48,4 +54,6 @@ def missed(look: PlannedLook, first: timedelta, now: datetime) -> Look:
         found=look.found,
         unchanged=look.unchanged,
         next_at=now + min(first, LONGEST),
+        wished_at=look.wished_at,
+        is_missed=True,
     )
