@@ -21,6 +21,7 @@ from ingress.errors import DatabaseUnavailableError
 from ingress.http.connections import Connections
 from ingress.metrics import Metrics
 from ingress.publisher import Publisher
+from ports.notices import NoticeReader
 from ports.producer_record import ProducerRecord
 from ports.provider import ClientSecretReader, WebhookReader
 from postgres.reads import FirstInput
@@ -100,11 +101,13 @@ def application(
     resources: Sequence[AbstractAsyncContextManager[Any]] = (),
     client_secrets: Mapping[str, ClientSecretReader] | None = None,
     further: Sequence[WebhookReader] = (),
+    notices: Sequence[NoticeReader] = (),
     tenant_accounts: Mapping[str, TenantAccounts] | None = None,
 ) -> FastAPI:
     """Returns the real application at a fixed time, with both providers' real readers.
 
-    Its lifespan opens and closes ``resources``. ``further`` are readers of further accounts.
+    Its lifespan opens and closes ``resources``. ``further`` are readers of further accounts,
+    ``notices`` of endpoints for notices.
     """
     secrets = tuple(SecretStr(secret) for secret in SECRETS)
     readers: tuple[WebhookReader, ...] = (
@@ -118,6 +121,7 @@ def application(
         providers=Providers(
             choice=AccountChoice(tenant_accounts or {}, others),
             readers={reader.name: reader for reader in readers},
+            notices={reader.name: reader for reader in notices},
             money_rules={reader.name: rules[reader.provider] for reader in readers},
             client_secrets=client_secrets or {},
         ),

@@ -19,7 +19,7 @@ from tests.mutants.bugs import (
     translation,
     worker,
 )
-from tests.mutants.bugs.accounts import apart, copies, kept
+from tests.mutants.bugs.accounts import apart, copies, followed, kept, notices
 from tests.mutants.bugs.reports import (
     actions,
     cancels,
@@ -66,6 +66,7 @@ BUGS: Final[tuple[Bug, ...]] = (
     *domain.BUGS,
     *edges.BUGS,
     *failures.BUGS,
+    *followed.BUGS,
     *frozen.BUGS,
     *ingress.BUGS,
     *left.BUGS,
@@ -78,6 +79,7 @@ BUGS: Final[tuple[Bug, ...]] = (
     *long_lists.BUGS,
     *messaging.BUGS,
     *moments.BUGS,
+    *notices.BUGS,
     *ops.BUGS,
     *options.BUGS,
     *parts.BUGS,

@@ -13,6 +13,8 @@ from ports.rate_budget import RateLimit, RequestClass, Unlimited
 from providers import registry
 from schemas.environment import PREFIX
 from schemas.settings import ExamplePaySettings, SettingsError, load
+from tests.providers.stripe.builders import signed
+from tests.providers.stripe.notices.test_reading import thin
 
 pytestmark = pytest.mark.anyio
 
@@ -44,6 +46,21 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def _clients() -> Mapping[str, ProviderClient]:
     return registry.clients(dict.fromkeys(registry.rate_limits(), Unlimited()), RequestClass.SWEEP)
+
+
+def test_the_settings_account_has_an_endpoint_for_notices_once_it_has_a_secret(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Without one its webhooks come all the same."""
+    assert dict(registry.notice_readers()) == {}
+    monkeypatch.setenv(f"{PREFIX}STRIPE_NOTICE_SECRETS", "whsec_of_notices,whsec_next_one")
+    assert set(registry.notice_readers()) == {"stripe"}
+    body = thin()
+    for secret in ("whsec_of_notices", "whsec_next_one"):
+        assert registry.notice_readers()["stripe"].verify(body, signed(body, secret))
+    monkeypatch.setenv(f"{PREFIX}STRIPE_NOTICE_SECRETS", "short")
+    with pytest.raises(SettingsError, match=r"PAYMENTS_STRIPE_NOTICE_SECRETS: .*8 characters"):
+        registry.notice_readers()
 
 
 async def test_a_second_provider_exists_if_it_is_configured(

@@ -87,4 +87,4 @@ def test_header_names_are_unique() -> None:
         for name, value in vars(headers).items()
         if name.isupper() and isinstance(value, str) and not name.startswith("CLOUD_EVENT")
     ]
-    assert len(names) == len(set(names)) == 12
+    assert len(names) == len(set(names)) == 13

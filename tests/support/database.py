@@ -28,6 +28,7 @@ TABLES: Final = (
     "looks",
     "dead_letter_replays",
     "ignored_webhooks",
+    "notices",
     "published_parts",
     "rate_budgets",
 )

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import TypeVar
 
 from domain.calls import ProviderCall
+from ports.notices import Gap, NoGap
 from ports.producer_record import ProducerRecord
 from ports.provider import CallOutcome, FetchedEvent, PartPage, Refused, Unknown
 
@@ -128,6 +129,33 @@ class Provider:
 
     async def close(self) -> None:
         """See ``ProviderClient.close``."""
+
+
+@dataclass
+class Finder:
+    """A ``GapFinder`` with scripted answers. It records what it was asked for."""
+
+    name: str = "stripe"
+    #: By event ID, one answer for each time; the last one stays.
+    contents: dict[str, list[Gap | NoGap | Exception]] = field(default_factory=dict)
+    #: The payment objects of others, by object ID.
+    owners: dict[str, str | Exception | None] = field(default_factory=dict)
+    asked: list[tuple[str, str | None]] = field(default_factory=list)
+    resolved: list[str] = field(default_factory=list)
+
+    async def gap(self, event_id: str, context: str | None) -> Gap | NoGap:
+        """See ``GapFinder.gap``."""
+        self.asked.append((event_id, context))
+        answers = self.contents[event_id]
+        answer = answers.pop(0) if len(answers) > 1 else answers[0]
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    async def payment_object(self, gap: Gap) -> str | None:
+        """See ``GapFinder.payment_object``."""
+        self.resolved.append(gap.object_id)
+        return _returned(self.owners[gap.object_id])
 
 
 def _returned(response: T | BaseException) -> T:

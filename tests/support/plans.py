@@ -17,6 +17,45 @@ _EXPLAIN: Final = b"explain (analyze, buffers, format json) "
 _EXPLAINED: Final = ("select", "insert", "update", "delete", "with")
 _SORTS: Final = frozenset({"Sort", "Incremental Sort"})
 
+#: What the filler does not make.
+FURTHER: Final = {
+    "dead_letters": """insert into dead_letters
+        select 'provider-webhooks', 0, n, 'no JSON', now() - interval '1 minute' * n
+        from generate_series(1, %s) n""",
+    "ignored_webhooks": """insert into ignored_webhooks
+        select 'evt_' || n, 'stripe', 'payout.paid', '', now(), now() - interval '1 minute' * n
+        from generate_series(1, %s) n""",
+    "published_parts": """insert into published_parts
+        select 're_' || n, now() - interval '1 minute' * n from generate_series(1, %s) n""",
+    "notices": """insert into notices
+        select 'evt_' || n, 'stripe', 'a.kind', null, now(), now() - interval '1 minute' * n, 1,
+            null, null, 'looked', 'why'
+        from generate_series(1, %s) n""",
+    "looks": """insert into looks
+        select payment_id, provider, object_id, version, now() + interval '1 minute', null, 3
+        from payments where status = 'SUCCEEDED' limit %s""",
+}
+#: Inputs, half as many repetitions, and as many calls as one payment can have.
+ENTRIES: Final = 2_000
+LONG_TIMELINE: Final = (
+    """insert into inbox (event_id, payment_id, kind, topic, partition, "offset", received_at,
+               recorded_at, outcome, reason)
+           select 'evt_long_' || n, payment_id, 'charge.updated', 'provider-webhooks', 0,
+               4000000000 + n, created_at, created_at + interval '1 second' * (n / 3), 'stale', ''
+           from payments, generate_series(1, %s) n where payment_id = %s""",
+    """insert into duplicates (topic, partition, "offset", event_id, payment_id, received_at,
+               recorded_at)
+           select 'provider-webhooks', 0, 5000000000 + n, 'evt_long_' || n, payment_id,
+               created_at, created_at + interval '1 second' * n
+           from payments, generate_series(1, %s / 2) n where payment_id = %s""",
+)
+#: Tables that stay small: what they hold leaves, or there is one row of it for each of something.
+SMALL: Final = frozenset({
+    "publications", "unpublished_versions", "quarantines", "cursors", "rate_budgets",
+    "dead_letter_replays",
+    "payment_statuses", "allowed_transitions",
+})  # fmt: skip
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:

@@ -32,9 +32,9 @@ BUGS: Final = (
     ),
     Bug(
         "providers",
-        "providers.registry:_own_translators",
-        "Account(stripe.stripe_account, stripe.stripe_livemode)",
-        "Account(stripe.stripe_account, False)",
+        "providers.registry:_own_account",
+        "own.stripe_livemode",
+        "False",
         "every event of a live account is refused as foreign",
         ("tests/providers/test_registry.py::test_an_event_must_have_the_configured_mode",),
     ),

@@ -214,7 +214,7 @@ BUGS: Final = (
     ),
     Bug(
         "ingress",
-        "ingress.routes.webhooks:receive_webhook",
+        "ingress.routes.webhooks:_receive",
         "context.metrics.rejected_webhooks.labels(reader.name, error.slug).inc()",
         "pass",
         "refused webhooks are not counted",

@@ -15,8 +15,9 @@ from processor.ops.audit import topics, unrouted
 from processor.ops.audit.findings import Findings
 from processor.ops.audit.unrouted import Unrouted
 from processor.ops.progress import ignore
-from schemas.headers import EVENT_ID
+from schemas.headers import EVENT_ID, NOTICE
 from schemas.topics import PROVIDER_WEBHOOKS_UNROUTED
+from tests.providers.stripe.notices.test_reading import thin
 from tests.support.builders import Log, payment
 from tests.support.programs import routing as webhooks
 from tests.support.programs.auditing import Stored
@@ -97,6 +98,10 @@ async def _is_ignored(routed: Routed) -> ConsumedRecord:
     return await routed.route(webhooks.payout(_new()))
 
 
+async def _is_a_notice(routed: Routed) -> ConsumedRecord:
+    return await routed.route(replace(_refund(payment(), **{NOTICE: "true"}), value=thin()))
+
+
 async def _is_dead(routed: Routed) -> ConsumedRecord:
     return await routed.route(replace(_refund(payment()), value=b"no event"))
 
@@ -155,6 +160,7 @@ ENDS: Final[Mapping[str, Callable[[Routed], Awaitable[ConsumedRecord]]]] = {
     "waits": _waits,
     "waits, in a form that is not read": _waits_unread,
     "ignored": _is_ignored,
+    "kept as a notice": _is_a_notice,
     "dead letter": _is_dead,
     "dead letter without an event ID": _is_dead_without_name,
     "on its way to the stream": _is_on_its_way,
@@ -209,6 +215,7 @@ async def test_a_lost_webhook_is_reported_once(
         ("waits", "delete from unrouted"),
         ("waits, in a form that is not read", "delete from unrouted"),
         ("ignored", "delete from ignored_webhooks"),
+        ("kept as a notice", "delete from notices"),
     ],
 )
 async def test_a_webhook_whose_row_is_lost_is_lost(

@@ -24,8 +24,25 @@ from decisions.fold import fold
 from domain.status import Outcome
 from ports.batch import InboxRow, WriteSet
 from ports.records import ConsumedRecord, DeadLetter, DecodedInput, RecordOffset
-from ports.work_items import IgnoredWebhook, Look, LookUpShare, UnroutedWebhook
-from postgres import history, looks, outbox, partitions, rate_budgets, reads, routing, timeline
+from ports.work_items import (
+    Followed,
+    IgnoredWebhook,
+    KeptNotice,
+    Look,
+    LookUpShare,
+    UnroutedWebhook,
+)
+from postgres import (
+    history,
+    looks,
+    notices,
+    outbox,
+    partitions,
+    rate_budgets,
+    reads,
+    routing,
+    timeline,
+)
 from postgres import unknown_accounts as unknown
 from postgres.batch import statements, unpublished
 from postgres.batch import transaction as batch
@@ -37,7 +54,15 @@ from sandbox.testing import Infrastructure
 from schemas.headers import as_text
 from schemas.topics import PROVIDER_WEBHOOKS
 from tests import accounts
-from tests.support.plans import ExplainingConnection, Plan, statements_of
+from tests.support.plans import (
+    ENTRIES,
+    FURTHER,
+    LONG_TIMELINE,
+    SMALL,
+    ExplainingConnection,
+    Plan,
+    statements_of,
+)
 
 DATABASE: Final = "plans_test"
 UNROUTED: Final = 2_000
@@ -47,41 +72,7 @@ DECODER: Final = Decoder({"stripe": StripeTranslator(accounts.STRIPE)})
 #: Rows that a statement may read for each that it returns, writes or is asked for, and at least.
 PER_ROW: Final = 8
 AT_LEAST: Final = 100
-#: Tables that stay small: what they hold leaves, or there is one row of it for each of something.
-SMALL: Final = frozenset({
-    "publications", "unpublished_versions", "quarantines", "cursors", "rate_budgets",
-    "dead_letter_replays",
-    "payment_statuses", "allowed_transitions",
-})  # fmt: skip
 ROWS: Final = 2_000
-#: What the filler does not make.
-FURTHER: Final = {
-    "dead_letters": """insert into dead_letters
-        select 'provider-webhooks', 0, n, 'no JSON', now() - interval '1 minute' * n
-        from generate_series(1, %s) n""",
-    "ignored_webhooks": """insert into ignored_webhooks
-        select 'evt_' || n, 'stripe', 'payout.paid', '', now(), now() - interval '1 minute' * n
-        from generate_series(1, %s) n""",
-    "published_parts": """insert into published_parts
-        select 're_' || n, now() - interval '1 minute' * n from generate_series(1, %s) n""",
-    "looks": """insert into looks
-        select payment_id, provider, object_id, version, now() + interval '1 minute', null, 3
-        from payments where status = 'SUCCEEDED' limit %s""",
-}
-#: Inputs, half as many repetitions, and as many calls as one payment can have.
-ENTRIES: Final = 2_000
-LONG_TIMELINE: Final = (
-    """insert into inbox (event_id, payment_id, kind, topic, partition, "offset", received_at,
-               recorded_at, outcome, reason)
-           select 'evt_long_' || n, payment_id, 'charge.updated', 'provider-webhooks', 0,
-               4000000000 + n, created_at, created_at + interval '1 second' * (n / 3), 'stale', ''
-           from payments, generate_series(1, %s) n where payment_id = %s""",
-    """insert into duplicates (topic, partition, "offset", event_id, payment_id, received_at,
-               recorded_at)
-           select 'provider-webhooks', 0, 5000000000 + n, 'evt_long_' || n, payment_id,
-               created_at, created_at + interval '1 second' * n
-           from payments, generate_series(1, %s / 2) n where payment_id = %s""",
-)
 #: Statements that read whole tables on purpose, and why.
 WHOLE: Final = {
     "routing.GAUGES": "counts what waits, every few seconds",
@@ -238,6 +229,7 @@ async def _routing(store: Store) -> None:
     await routing.read_cursor(connection, "stripe")
     assert await routing.now(connection) > now
     await _looks(connection, now)
+    await _notices(connection, now, ended.object_id)
     await _rate_budgets(connection)
     await routing.expired(connection, now - timedelta(days=400), None, SAMPLE)
     await routing.gauges(connection)
@@ -256,6 +248,19 @@ async def _looks(connection: Any, now: datetime) -> None:
     assert list(owned) == [look.object_id]
     await looks.known_events(connection, ["evt_none"])
     await looks.note_published(connection, ["evt_none"], now)
+
+
+async def _notices(connection: Any, now: datetime, object_id: str) -> None:
+    """A notice is kept, tried again and followed, and the event list is read again for it."""
+    kept = [KeptNotice(f"evt_plans_{n}", "stripe", "a.kind", None, now) for n in range(2)]
+    await routing.keep_notices(connection, kept, now)
+    assert len(await notices.due(connection, "stripe", now, SAMPLE)) == 2
+    await notices.retry(connection, "evt_plans_0", now + timedelta(hours=1), "down")
+    followed = Followed("evt_plans_1", "why", "stripe", object_id, now - timedelta(days=1))
+    assert await notices.end(connection, followed, now) == "looked"
+    wish = await notices.reread_from(connection, "stripe")
+    assert wish is not None
+    await notices.end_rereading(connection, "stripe", wish)
 
 
 async def _rate_budgets(connection: Any) -> None:

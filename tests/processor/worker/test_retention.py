@@ -121,10 +121,29 @@ async def test_every_history_is_swept(pool: Pool, sweep: Sweep, clock: Clock) ->
             await connection.execute(
                 "insert into published_parts values (%s, %s)", [str(number), NOW]
             )
+            await connection.execute(
+                """insert into notices values
+                   (%s, 'stripe', 'a.kind', null, %s, %s, 1, null, null, 'looked', 'why')""",
+                [str(number), NOW, NOW],
+            )
     clock.forward(QUARTER_IS_OLD + 1)
     await sweep()
-    histories = ("duplicates", "dead_letters", "ignored_webhooks", "published_parts")
-    assert [await count(pool, table) for table in histories] == [0, 0, 0, 0]
+    histories = ("duplicates", "dead_letters", "ignored_webhooks", "published_parts", "notices")
+    assert [await count(pool, table) for table in histories] == [0, 0, 0, 0, 0]
+
+
+async def test_a_notice_that_is_not_followed_yet_is_never_deleted(
+    pool: Pool, sweep: Sweep, clock: Clock
+) -> None:
+    """However old it is."""
+    async with pool.connection() as connection:
+        await connection.execute(
+            "insert into notices values ('evt', 'stripe', 'a.kind', null, %s, %s, 1, %s)",
+            [NOW, NOW, NOW],
+        )
+    clock.forward(QUARTER_IS_OLD + 1)
+    await sweep()
+    assert await count(pool, "notices") == 1
 
 
 async def test_what_waits_for_an_operator_is_never_deleted(

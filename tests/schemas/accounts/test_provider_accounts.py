@@ -63,6 +63,11 @@ def test_a_file_has_accounts_and_tenants(tmp_path: Path) -> None:
             },
             "shop is no platform itself",
         ),
+        (
+            {"second": ACCOUNT, "shop": {**CONNECTED, "notice_secrets": ["env:A"]}},
+            "no secrets of its own",
+        ),
+        ({"notices": ACCOUNT}, r"accounts\.notices: its path would be that of notices"),
         ({"second": ACCOUNT, "again": ACCOUNT}, "are one account"),
     ],
 )

@@ -12,6 +12,7 @@ from ports.work_items import (
     ClaimedCall,
     DuePayment,
     IgnoredWebhook,
+    KeptNotice,
     Look,
     LookUpShare,
     PlannedLook,
@@ -139,6 +140,10 @@ class MemoryRouting:
         async with self._connection.statement("park") as database:
             for item in waiting:
                 database.unrouted.setdefault(item.event_id, (now, item))
+
+    async def keep_notices(self, kept: Sequence[KeptNotice], now: datetime) -> None:
+        """See ``RoutingStore.keep_notices``; here no provider has any."""
+        assert not kept, f"notices at {now}"
 
     async def ignore(self, ignored: Sequence[IgnoredWebhook], now: datetime) -> None:
         """See ``RoutingStore.ignore``."""

@@ -96,6 +96,7 @@ class Ingress:
         self._context = AppContext(
             tenants={},
             readers=readers,
+            notices={},
             money_rules=money_rules(),
             client_secrets={},
             publisher=publisher,

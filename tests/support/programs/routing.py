@@ -15,6 +15,7 @@ from postgres.stores import Pool, PostgresRouting
 from processor.worker.metrics import WorkerMetrics
 from processor.worker.router import Router, create_consumer
 from providers.examplepay.webhooks import ExamplePayTranslator
+from providers.stripe.notices.reading import StripeNoticeTranslator
 from providers.stripe.webhooks import StripeTranslator
 from schemas import headers
 from schemas.settings import WorkerSettings
@@ -93,6 +94,7 @@ class Routing:
             settings,
             self.metrics,
             clock,
+            notices={"stripe": StripeNoticeTranslator(accounts.STRIPE, "stripe", {})},
         )
 
     def sent(self) -> list[tuple[str, bytes | None, dict[str, str]]]:

@@ -12,16 +12,17 @@ from prometheus_client import CollectorRegistry
 from ports.producer_record import ProducerRecord
 from ports.provider import FetchedEvent
 from ports.records import ConsumedRecord, RecordOffset
+from postgres.notices import PostgresNotices
 from postgres.stores import Pool, PostgresSweeps
 from processor.worker.metrics import WorkerMetrics
-from processor.worker.sweeps.reconciler import Reconciler
+from processor.worker.sweeps.reconciler import Notices, Reconciler
 from providers.stripe.webhooks import StripeTranslator, read
 from schemas import headers
 from schemas.settings import WorkerSettings
 from tests import accounts
 from tests.support import database
 from tests.support.builders import NOW, Clock, Log, event_body
-from tests.support.fakes import Provider, RecordingSender
+from tests.support.fakes import Finder, Provider, RecordingSender
 
 SILENT_S = 120.0
 #: So old that no provider's list is so late.
@@ -68,6 +69,8 @@ class Sweeping:
         self.outbox = outbox or RecordingSender()
         self.registry = CollectorRegistry()
         self.leadership = Leads()
+        self.finder = Finder()
+        self.shop = Finder("shop")
         own = {"unfinished_after_s": SILENT_S, "reconcile_per_s": 10_000.0}
         self.reconciler = Reconciler(
             self.store,
@@ -78,6 +81,7 @@ class Sweeping:
             WorkerMetrics(self.registry),
             clock,
             self.leadership,
+            notices=Notices(PostgresNotices(pool), {"stripe": self.finder, "shop": self.shop}),
         )
 
     async def round(self) -> list[ProducerRecord]:

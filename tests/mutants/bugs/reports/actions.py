@@ -61,7 +61,7 @@ BUGS: Final = (
     ),
     Bug(
         "ingress",
-        "ingress.routes.webhooks:receive_webhook",
+        "ingress.routes.webhooks:_receive",
         "reader.without_secrets(body)",
         "body",
         "every payment's client secret is in the log and in Postgres for months",

@@ -42,7 +42,7 @@ BUGS: Final = (
     ),
     Bug(
         "ingress",
-        "ingress.routes.webhooks:receive_webhook",
+        "ingress.routes.webhooks:_receive",
         "webhook.provider or reader.name",
         "reader.name",
         "a connected account's events are refused as foreign",
@@ -98,7 +98,7 @@ BUGS: Final = (
     ),
     Bug(
         "providers",
-        "providers.file_accounts:FileAccounts.translators",
+        "providers.file_accounts:FileAccounts.bound",
         'Account(a.account, a.mode == "live")',
         "Account(a.account, True)",
         "an account in test mode refuses its own events",
@@ -107,7 +107,7 @@ BUGS: Final = (
     Bug(
         "providers",
         "providers.file_accounts:file_accounts",
-        "(*a.webhook_secrets, a.read_api_key)",
+        "(*a.webhook_secrets, *a.notice_secrets, a.read_api_key)",
         "(a.read_api_key,)",
         "a secret's file that is rewritten needs a restart",
         (_FILE.format("secrets_are_rotated_without_a_restart_and_without_a_gap"),),

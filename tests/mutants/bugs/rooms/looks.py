@@ -152,7 +152,7 @@ BUGS: Final = (
     ),
     Bug(
         "worker",
-        "processor.worker.sweeps.part_list:PartListSweep._publish_news",
+        "processor.worker.sweeps.part_list:publish_new_parts",
         "if event_id not in known",
         "",
         "what contradicts a payment is published again every day",
@@ -161,7 +161,7 @@ BUGS: Final = (
     ),
     Bug(
         "worker",
-        "processor.worker.sweeps.part_list:PartListSweep._publish_news",
+        "processor.worker.sweeps.part_list:publish_new_parts",
         "says_news(access.translator, payment, part, now)",
         "True",
         "every refund of half a year is a record, and then a duplicate every day",

@@ -80,13 +80,15 @@ def test_an_account_is_added_with_all_that_was_given(
 ) -> None:
     """And nothing else."""
     options = ["--webhook-secret", "env:A", "--webhook-secret", "env:B", "--requests-per-s", "50"]
-    assert main(["accounts", "add", "third", *THIRD, *options, "--read-api-key", "env:R"]) == 0
+    others = ["--read-api-key", "env:R", "--notice-secret", "env:N"]
+    assert main(["accounts", "add", "third", *THIRD, *options, *others]) == 0
     assert "third is added" in capsys.readouterr().out
     found = json.loads(path.read_text())
     assert found == {**FILE, "accounts": {**FILE["accounts"], "third": found["accounts"]["third"]}}
     assert found["accounts"]["third"] == {
         "provider": "stripe", "account": "acct_9", "mode": "test", "api_key": "env:K",
         "read_api_key": "env:R", "webhook_secrets": ["env:A", "env:B"], "requests_per_s": 50.0,
+        "notice_secrets": ["env:N"],
     }  # fmt: skip
 
 
@@ -142,6 +144,23 @@ def test_a_secret_is_rotated_in_two_steps(path: Path, capsys: pytest.CaptureFixt
     assert main(["accounts", "rotate", "second", "--remove", new]) == COULD_NOT_RUN
     assert "accounts.second.webhook_secrets: no secret would be left" in capsys.readouterr().err
     assert secrets() == [new]
+
+
+def test_the_secrets_of_notices_are_rotated_apart(path: Path) -> None:
+    """They are of another endpoint. An account without any gets its first one so."""
+
+    def secrets() -> Any:
+        found = json.loads(path.read_text())["accounts"]["second"]
+        return found["webhook_secrets"], found.get("notice_secrets")
+
+    webhooks, _ = secrets()
+    for change, left in (
+        (["--add", "env:N"], ["env:N"]),
+        (["--add", "env:M"], ["env:N", "env:M"]),
+        (["--remove", "env:N"], ["env:M"]),
+    ):
+        assert main(["accounts", "rotate", "second", "--notices", *change]) == 0
+        assert secrets() == (webhooks, left)
 
 
 def test_a_tenant_of_an_account_that_does_not_exist_is_named_before_any_change(

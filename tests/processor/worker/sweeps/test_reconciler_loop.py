@@ -167,6 +167,7 @@ async def test_the_backlog_is_measured(sweeping: Sweeping, pool: Pool, clock: Cl
         ("unpublished_version", 1, 50),
         ("due_call", 1, 50),
         ("unrouted_webhook", 0, 0),
+        ("notice", 0, 0),
         ("quarantined_payment", 0, 0),
     ):
         assert sweeping.gauge("payments_backlog_rows", what) == count, what

@@ -301,3 +301,27 @@ async def test_a_fetched_refund_is_of_the_mode_of_the_key(provider: Simulator) -
         *_, returned = await facts(live.parts_of(paid))
     assert "livemode" not in refund()
     assert isinstance(returned, Foreign)
+
+
+async def test_a_kind_that_our_key_may_not_read_holds_no_other_up(
+    api: StripeApi, provider: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The parts of the others come, and then the refusal."""
+    paid, get = disputed(provider), api._get
+
+    async def refusing(path: str, **params: Any) -> Any:
+        if path == "/v1/disputes":
+            raise NotPermittedError("no right")
+        return await get(path, **params)
+
+    monkeypatch.setattr(api, "_get", refusing)
+    found: list[FetchedEvent] = []
+
+    async def read_all() -> None:
+        async for page in api.parts_of(paid):
+            found.extend(page)
+
+    with pytest.raises(NotPermittedError, match="no right"):
+        await read_all()
+    kinds = {type(translator().translate(event.body).fact) for event in found}
+    assert kinds == {FraudWarningFact, RefundFact}

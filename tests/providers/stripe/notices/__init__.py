@@ -1,0 +1,1 @@
+"""Tests of Stripe's thin events."""
