@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from tests.mutants import domain, stream
+from tests.mutants import accounts, domain, stream
 from tests.mutants import worker as work
 from tests.mutants.domain import Plant
 from tests.simulation.programs.parts import REAL, Parts
@@ -105,4 +105,11 @@ PIPELINE_BUGS: Final = (
     _pipeline_bug("no object looked up", 1, reconciler=work.LooksUpNoObject),
     _pipeline_bug("no call looked up", 3, provider_client=work.NeverLooksUp),
     _pipeline_bug("any signature accepted", 1, webhook_reader=work.AcceptsAnySignature),
+    _pipeline_bug("binding ignored", 4, decoder=accounts.BindsNothing),
+    _pipeline_bug(
+        "called with the default account's key", 4, provider_client=accounts.CallsWithTheDefaultKey
+    ),
+    _pipeline_bug(
+        "the default account's event list", 4, provider_client=accounts.ReadsTheDefaultList
+    ),
 )

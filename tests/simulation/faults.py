@@ -87,6 +87,7 @@ FAULTS: Final = (
 #: Faults of some seeds only, from draws of their own. Other seeds' draws stay as they were.
 FAULTS_OF_SOME: Final = (
     Fault("misnamed", 0.0, "an object has another payment's ID, in the events of one change"),
+    Fault("wrong_binding", 0.0, "a copy of an event comes as another account's or mode's"),
     Fault("unread_copy", 0.0, "a second endpoint sends the event in a form that is not read"),
 )
 #: Faults that are not drawn but follow from others.

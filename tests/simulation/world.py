@@ -18,7 +18,7 @@ from schemas.headers import EVENT_ID, as_text
 from schemas.topics import PROCESSOR_SOURCES, PROVIDER_WEBHOOKS, PROVIDER_WEBHOOKS_UNROUTED
 from tests.simulation.driving.client import Client, Market
 from tests.simulation.driving.fault_injector import FaultInjector
-from tests.simulation.driving.webhook_delivery import SECRET, WebhookDelivery
+from tests.simulation.driving.webhook_delivery import WebhookDelivery
 from tests.simulation.faults import Chance
 from tests.simulation.judging import checks
 from tests.simulation.judging.refold import refolded
@@ -28,11 +28,14 @@ from tests.simulation.kafka.group import Group
 from tests.simulation.kafka.log import Log
 from tests.simulation.kafka.publishing import StateRecord, StateTopic
 from tests.simulation.kafka.table import Changelog, Disk
+from tests.simulation.outside.accounts import Accounts
 from tests.simulation.outside.journal import lateness_of
 from tests.simulation.outside.kinds import KINDS, LEADING_TO
-from tests.simulation.outside.provider import Happened, Provider
+from tests.simulation.outside.owners import STRIPE
+from tests.simulation.outside.provider import Happened
 from tests.simulation.outside.second_endpoint import SecondEndpoint
-from tests.simulation.outside.strangers import Strangers, waits_in_vain
+from tests.simulation.outside.strangers import Strangers, third_partys_event, waits_in_vain
+from tests.simulation.outside.wrong_bindings import WrongBindings, waits_for_nothing
 from tests.simulation.postgres.database import Database
 from tests.simulation.process import Process, surface
 from tests.simulation.programs.ingress import Ingress, NoResponseError
@@ -56,8 +59,6 @@ RELEASES: Final = 2
 #: Older than any webhook may wait.
 LONG_AGO: Final = datetime(2000, 1, 1, tzinfo=UTC)
 _SETTLED: Final = frozenset({"SUCCEEDED", "FAILED", "CANCELED"})
-#: The lists of parts, as their cursors are named.
-_PART_LISTS: Final = tuple(f"stripe/parts/{kind}" for kind in PARTS)
 _TIMERS: Final = "select count(*) from timers where kind <> 'authorization_expiry'"
 
 
@@ -66,11 +67,19 @@ class _IngressProgram:
 
     def __init__(self, around: Surroundings, process: Process) -> None:
         self.process = process
-        reader = around.parts.webhook_reader([SecretStr(SECRET)], 300, process.clock)
+        owners = around.accounts.owners
+        connected = {o.account.name: o.name for o in owners if o.is_connected}
+        readers = {
+            owner.name: around.parts.webhook_reader(
+                [SecretStr(owner.secret)], 300, process.clock, owner.name,
+                connected if owner is STRIPE else {},
+            )
+            for owner in owners
+            if not owner.is_connected
+        }  # fmt: skip
         self.ingress = Ingress(
-            around.log, around.database, process, {reader.name: reader}, around.counters.ingress,
-            around.accepted,
-        )  # fmt: skip
+            around.log, around.database, process, readers, around.counters.ingress, around.accepted
+        )
 
     def start(self) -> None:
         """Waits for requests."""
@@ -92,16 +101,18 @@ class World:
         self._healed = asyncio.Event()
         #: Started with the first payment that may be quarantined; other seeds are not affected.
         self._operating: asyncio.Task[None] | None = None
-        self._provider = Provider(seed, chance, trace, self._happened)
+        astray = partial(watch.found, "S12")
+        self._accounts = Accounts(seed, chance, trace, self._happened, astray)
         self._webhook_delivery = WebhookDelivery(
-            chance, trace, lambda: self._provider.clock, self._webhook, SecondEndpoint(seed, chance)
-        )
+            chance, trace, lambda: self._accounts.clock, self._webhook,
+            SecondEndpoint(seed, chance), WrongBindings(seed, self._accounts.owners, chance),
+        )  # fmt: skip
         stream_group = Group("stream", PROCESSOR_SOURCES, log, chance, trace, watch.offsets)
         router_group = Group("router", (PROVIDER_WEBHOOKS_UNROUTED,), log, chance, trace)
         settings = settings_of(chance, is_list_late=lateness_of(seed) is not None)
         self._around = around = Surroundings(
             parts, settings, counters, chance, trace, log, database, self._state,
-            self._provider, Changelog(), stream_group, router_group, watch.commit,
+            self._accounts, Changelog(), stream_group, router_group, watch.commit,
             partial(watch.found, "STOP", ""), [],
         )  # fmt: skip
         self._ingresses = [
@@ -112,7 +123,8 @@ class World:
         self._clients = self._clients_of(seed)
         self._strangers = Strangers(seed)
         self._by_payment = {client.payment_id: client for client in self._clients}
-        self._provider.know_payments(list(self._by_payment))
+        for provider in self._accounts:
+            provider.know_payments(list(self._by_payment))
 
     def _workers(self) -> Iterator[Machine]:
         around = self._around
@@ -123,14 +135,16 @@ class World:
             yield Machine(f"worker{number}", around, partial(WorkerProcess, around))
 
     def _clients_of(self, seed: int) -> list[Client]:
-        market = Market(
-            seed, self.chance, self.trace, self._provider, self._an_ingress, self._healed
-        )
+        def market(number: int) -> Market:
+            provider = self._accounts.of(number)
+            self.chance.met[f"payment in {provider.owner.name}"] += 1
+            return Market(seed, self.chance, self.trace, provider, self._an_ingress, self._healed)
+
         names = tuple(KINDS)
         some = LEADING_TO.get(self.chance.favoured.partition(".")[0], names)
         size = self.chance.random.randint(3, 8)
         kinds = [names[seed % len(names)], *(self.chance.choice(some) for _ in range(size - 1))]
-        return [Client(number, kind, market) for number, kind in enumerate(kinds)]
+        return [Client(number, kind, market(number)) for number, kind in enumerate(kinds)]
 
     async def run(self) -> None:
         """Runs from the first create to rest, then checks everything."""
@@ -145,7 +159,8 @@ class World:
             self._check_at_rest()
         if self._operating is not None:
             self._operating.cancel()
-        self._provider.close()
+        for provider in self._accounts:
+            provider.close()
 
     async def _operate(self) -> None:
         """Runs ``replay --all`` until cancelled; it fails until the poison is removed."""
@@ -161,7 +176,7 @@ class World:
                 )
                 releases[found] += 1
                 if releases[found] <= RELEASES:
-                    record = release_record(found, self._around.provider.clock())
+                    record = release_record(found, self._accounts.clock())
                     self._log.append(record.topic, record.key, record.value, record.headers)
 
     async def _run_with_faults(self) -> None:
@@ -191,9 +206,9 @@ class World:
                 self._database.poisoned[client.payment_id] = self.chance.random.randint(1, 4)
                 self._operating = self._operating or self._spawn(self._operate())
             if KINDS[client.kind].suppressed:
-                self._provider.suppress_creation_events(client.payment_id)
+                client.provider.suppress_creation_events(client.payment_id)
             if self.chance.happens("stranger"):
-                self._webhook_delivery.send(*_third_partys_event(client.payment_id, client.amount))
+                self._webhook_delivery.send(*third_partys_event(client.payment_id, client.amount))
                 await asyncio.sleep(self.chance.between(0.0, 2.0))
             client.create()
             for kind, event_id, body in self._strangers.events():
@@ -204,11 +219,12 @@ class World:
     def _heal(self) -> None:
         self.trace.note("healed", "")
         self.chance.heal()
-        self._provider.list_late_events()
+        for provider in self._accounts:
+            provider.list_late_events()
         self._database.out_until = 0.0
         #: One reading may be under way; the next one has everything that happened before.
         readings = self._database.part_readings
-        self._parts_listed_at = {name: readings[name] + 2 for name in _PART_LISTS}
+        self._parts_listed_at = {name: readings[name] + 2 for name in self._part_lists()}
         self._database.is_mended = True
         for machine in self._machines:
             machine.heal()
@@ -240,7 +256,7 @@ class World:
         self._watch.found("L1", "", f"{len(database.unrouted)} webhooks wait for ever")
         return False
 
-    def _waiting(self) -> Iterator[tuple[str, str]]:  # noqa: C901  # a list of checks
+    def _waiting(self) -> Iterator[tuple[str, str]]:  # noqa: C901, PLR0912  # a list of checks
         """Yields what is not at rest, with the payment's ID if it concerns one."""
         database, around = self._database, self._around
         for group, name in ((around.stream_group, "stream"), (around.router_group, "router")):
@@ -248,18 +264,25 @@ class World:
                 yield f"{name}: {group.lag()} records unprocessed", ""
         if database.unpublished:
             yield f"{len(database.unpublished)} publications unpublished", ""
-        if unrouted := [each for each in database.unrouted if not waits_in_vain(each)]:
+        unrouted = [
+            event_id
+            for event_id, (_, webhook) in database.unrouted.items()
+            if not waits_in_vain(event_id) and not waits_for_nothing(webhook)
+        ]
+        if unrouted:
             yield f"{len(unrouted)} webhooks unrouted", ""
         if self._webhook_delivery.in_flight:
             yield f"{self._webhook_delivery.in_flight} webhooks in flight", ""
-        if unread := self._provider.listed_events() - self._logged_events():
-            yield f"{len(unread)} of the provider's events are not read: {min(unread)}", ""
+        logged = self._logged_events()
+        for provider in self._accounts:
+            if unread := provider.listed_events() - logged:
+                yield f"{len(unread)} of the provider's events are not read: {min(unread)}", ""
+            if provider.world.store.row(_TIMERS)[0]:
+                yield "a timer is pending at the provider", ""
         has_lost_parts = self.chance.met["part_not_generated"]
         for name, wanted in self._parts_listed_at.items() if has_lost_parts else ():
             if database.part_readings[name] < wanted:
                 yield f"{name} is not read again", ""
-        if self._provider.world.store.row(_TIMERS)[0]:
-            yield "a timer is pending at the provider", ""
         for key, call in database.calls.items():
             payment_id = key.partition(":")[0]
             if call.outcome is None:
@@ -267,9 +290,13 @@ class World:
         for client in self._clients:
             yield from self._unfinished(client)
 
+    def _part_lists(self) -> list[str]:
+        """The lists of parts, as their cursors are named."""
+        return [f"{owner.name}/parts/{kind}" for owner in self._accounts.owners for kind in PARTS]
+
     def _logged_events(self) -> set[str]:
         """The events in the log, in the form that the list has them in."""
-        account = f'"api_version":"{self._provider.versions.account}"'.encode()
+        account = f'"api_version":"{self._accounts.default.versions.account}"'.encode()
         return {
             as_text(record.headers).get(EVENT_ID, "")
             for record in self._log.all((PROVIDER_WEBHOOKS, PROVIDER_WEBHOOKS_UNROUTED))
@@ -294,7 +321,7 @@ class World:
 
     def _check_at_rest(self) -> None:
         """Checks all invariants at rest."""
-        database, provider = self._database, self._provider
+        database, accounts = self._database, self._accounts
         group = self._around.stream_group
         for found in (
             checks.invariants(self._log, database, self._state, group),
@@ -305,8 +332,8 @@ class World:
             checks.strangers_end_as_ignored(self._log, database),
             checks.forgeries_have_no_effect(self._log, self._webhook_delivery.accepted_forgeries),
             checks.same_key_same_payment(self._clients),
-            checks.one_object_per_operation(provider),
-            checks.agrees_with_provider(provider, database),
+            checks.one_object_per_operation(accounts),
+            *(checks.agrees_with_provider(provider, database) for provider in accounts),
             refolded(database),
         ):
             self._watch.violations.extend(found)
@@ -324,18 +351,19 @@ class World:
                 client.observe(record.version, record.value)
 
     def _happened(self, event: Happened) -> None:
-        self._webhook_delivery.deliver(event, self._provider.unanswered.__contains__)
+        unanswered = [provider.unanswered for provider in self._accounts]
+        self._webhook_delivery.deliver(event, lambda call: any(call in each for each in unanswered))
 
     def _an_ingress(self) -> Ingress | None:
         program = self.chance.choice(self._ingresses).program
         alive = isinstance(program, _IngressProgram) and not program.process.dead
         return program.ingress if alive and isinstance(program, _IngressProgram) else None
 
-    async def _webhook(self, body: bytes, signature: str, event_id: str) -> int:
+    async def _webhook(self, body: bytes, signature: str, event_id: str, at: str) -> int:
         ingress = self._an_ingress()
         if ingress is None:
             raise NoResponseError("connection refused")
-        return await ingress.webhook(body, signature, event_id)
+        return await ingress.webhook(body, signature, event_id, at)
 
 
 def _stream(around: Surroundings, disk: Disk, process: Process) -> StreamWorker:
@@ -344,35 +372,3 @@ def _stream(around: Surroundings, disk: Disk, process: Process) -> StreamWorker:
         disk.entries.clear()
         disk.replayed.clear()
     return StreamWorker(around, process, disk)
-
-
-#: Another account, the other mode, or an object in our account that belongs to no payment.
-_THIRD_PARTIES: Final[tuple[dict[str, Any], ...]] = (
-    {"account": "acct_other"},
-    {"livemode": True},
-    {},
-)
-
-
-def _third_partys_event(payment_id: str, amount: int) -> tuple[str, bytes]:
-    """An event that matches a payment that does not exist yet, except for the owner."""
-    event_id = f"evt_stranger_{payment_id}"
-    intent = {
-        "id": f"pi_stranger_{payment_id}",
-        "object": "payment_intent",
-        "status": "succeeded",
-        "amount": amount,
-        "currency": "eur",
-        "amount_received": amount,
-        "metadata": {"payment_id": payment_id},
-    }
-    event = {
-        "id": event_id,
-        "object": "event",
-        "type": "payment_intent.succeeded",
-        "created": 1_767_225_600,
-        "livemode": False,
-        "data": {"object": intent},
-        **_THIRD_PARTIES[ord(payment_id[-1]) % len(_THIRD_PARTIES)],
-    }
-    return event_id, msgspec.json.encode(event)

@@ -68,6 +68,9 @@ class Client:
         #: When it last finished an action, in the loop's time.
         self.acted_at = 0.0
         self._market = market
+        #: The name of the account that its payment is in.
+        self.account: Final = market.provider.owner.name
+        self.provider: Final = market.provider
         self._chance = market.chance
         self.amount = market.chance.random.randint(100, 9_999)
         self._version = 0
@@ -90,7 +93,7 @@ class Client:
         request = CreateRequest.model_validate(body)
         operation = command_builders.identify_create(TENANT, self._key, request)
         build = partial(
-            command_builders.create, operation, request, provider="stripe", expiry=expiry
+            command_builders.create, operation, request, provider=self.account, expiry=expiry
         )
         await self._post(operation, build)
 

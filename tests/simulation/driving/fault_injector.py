@@ -30,7 +30,7 @@ class FaultInjector:
     def set_clocks(self) -> None:
         """Sets some clocks wrong; call it before the programs start."""
         clocks = [(machine.clock, SKEW_S) for machine in self._machines]
-        for clock, most in (*clocks, (self._around.provider.clock, PROVIDER_SKEW_S)):
+        for clock, most in (*clocks, (self._around.accounts.clock, PROVIDER_SKEW_S)):
             if self._around.chance.happens("skewed_clock"):
                 clock.ahead_s = self._around.chance.between(-most, most)
 
@@ -53,7 +53,7 @@ class FaultInjector:
             if chance.happens("garbage"):
                 self._append_garbage()
             if chance.one_in(10):
-                self._around.provider.act(pay_out)
+                self._around.accounts.default.act(pay_out)
 
     def _append_garbage(self) -> None:
         """Appends one of several undecodable records."""

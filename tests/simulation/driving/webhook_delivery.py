@@ -9,11 +9,11 @@ from tests.simulation.clock import SkewedClock
 from tests.simulation.faults import Chance
 from tests.simulation.outside.provider import Happened
 from tests.simulation.outside.second_endpoint import SecondEndpoint
+from tests.simulation.outside.wrong_bindings import WrongBindings
 from tests.simulation.process import surface
 from tests.simulation.programs.ingress import NoResponseError
 from tests.simulation.trace import Trace
 
-SECRET: Final = "whsec_simulation"  # noqa: S105  # made up
 _ANOTHER_SECRET: Final = "whsec_somebody_elses"  # noqa: S105  # made up
 #: Seconds between the provider's tries, until it gives up; they soon grow long, like Stripe's.
 RETRIES_S: Final = (1.0, 4.0, 15.0, 300.0, 1800.0, 7200.0, 18_000.0, 36_000.0)
@@ -23,8 +23,9 @@ SOON_S: Final = 15.0
 FORGED: Final = "evt_forged"
 _TOO_OLD_S: Final = 1_000
 
-#: Posts a body with its signature header and event ID; returns the status. Raises NoResponseError.
-Post = Callable[[bytes, str, str], Awaitable[int]]
+#: Posts a body with its signature header and event ID to the endpoint of an account, by its name;
+#: returns the status. Raises NoResponseError.
+Post = Callable[[bytes, str, str, str], Awaitable[int]]
 
 
 class WebhookDelivery:
@@ -37,12 +38,14 @@ class WebhookDelivery:
         clock: Callable[[], SkewedClock],
         post: Post,
         second: SecondEndpoint,
+        wrong: WrongBindings,
     ) -> None:
         self._chance = chance
         self._trace = trace
         self._clock = clock
         self._post = post
         self._second = second
+        self._wrong = wrong
         self._tasks: set[asyncio.Task[None]] = set()
         self._forgeries = 0
         self.in_flight = 0
@@ -58,16 +61,20 @@ class WebhookDelivery:
                 self._start(self._deliver(event, wait, is_unanswered))
             for copy, wait in self._second.copies(event):
                 self._start(self._deliver(copy, wait, is_unanswered))
+        for copy, wait in self._wrong.copies(event):
+            self._start(self._deliver(copy, wait, lambda _: False))
         body = event.body.encode()
         if happens("wrong_signature"):
             forged = self._forged(event)
-            self._start(self._forge(forged, signature_header(forged, _ANOTHER_SECRET, self._now())))
+            signature = signature_header(forged, _ANOTHER_SECRET, self._now())
+            self._start(self._forge(event, forged, signature))
         if happens("altered_body"):
-            self._start(self._forge(self._forged(event), self._signed(body)))
+            self._start(self._forge(event, self._forged(event), self._signed(event, body)))
         if happens("stale_signature"):
             forged = self._forged(event)
             then = self._now() - _TOO_OLD_S
-            self._start(self._forge(forged, signature_header(forged, SECRET, then)))
+            signature = signature_header(forged, event.owner.secret, then)
+            self._start(self._forge(event, forged, signature))
 
     def send(self, event_id: str, body: bytes) -> None:
         """Delivers an arbitrary body with a valid signature."""
@@ -83,8 +90,8 @@ class WebhookDelivery:
     def _now(self) -> int:
         return int(self._clock().seconds())
 
-    def _signed(self, body: bytes) -> str:
-        return signature_header(body, SECRET, self._now())
+    def _signed(self, event: Happened, body: bytes) -> str:
+        return signature_header(body, event.owner.secret, self._now())
 
     def _forged(self, event: Happened) -> bytes:
         self._forgeries += 1
@@ -101,7 +108,9 @@ class WebhookDelivery:
             if event.call is not None and is_unanswered(event.call):
                 self._chance.met["early"] += 1
             try:
-                status = await self._post(body, self._signed(body), event.event_id)
+                status = await self._post(
+                    body, self._signed(event, body), event.known_as, event.owner.endpoint
+                )
             except NoResponseError:
                 wait = pause
             else:
@@ -110,9 +119,9 @@ class WebhookDelivery:
             finally:
                 self.in_flight -= soon
 
-    async def _forge(self, body: bytes, signature: str) -> None:
+    async def _forge(self, event: Happened, body: bytes, signature: str) -> None:
         try:
-            status = await self._post(body, signature, FORGED)
+            status = await self._post(body, signature, FORGED, event.owner.endpoint)
         except NoResponseError:
             return
         if status != 400:

@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 
 from domain.status import DisputeStatus, Status
 from domain.view import Snapshot, snapshot
@@ -125,9 +125,9 @@ def same_key_same_payment(clients: Sequence[Client]) -> Iterator[Violation]:
             yield Violation("S9", client.payment_id, f"the responses name {client.returned_ids}")
 
 
-def one_object_per_operation(provider: Provider) -> Iterator[Violation]:
-    """S2: the provider executed each operation at most once, under any key."""
-    done = Counter(_call(e) for e in provider.executions if e.status in _DONE)
+def one_object_per_operation(accounts: Iterable[Provider]) -> Iterator[Violation]:
+    """S2: the provider executed each operation at most once, under any key, in any account."""
+    done = Counter(_call(e) for p in accounts for e in p.executions if e.status in _DONE)
     for call, count in done.items():
         if count > 1:
             yield Violation("S2", call.partition(":")[0], f"{call} was executed {count} times")
@@ -148,6 +148,10 @@ def agrees_with_provider(provider: Provider, database: Database) -> Iterator[Vio
         stored = database.payments.get(payment_id)
         if stored is None:
             yield Violation("S2", payment_id, f"{intent['id']} belongs to no payment")
+            continue
+        if stored.provider != provider.owner.name:
+            what = f"it is of {stored.provider}, and has {intent['id']} in {provider.owner.name}"
+            yield Violation("S12", payment_id, what)
             continue
         here = stored.status, stored.captured, stored.object_id
         there = _status(intent, done), intent["amount_received"], intent["id"]

@@ -8,6 +8,7 @@ from domain.status import Outcome, Status
 from domain.transitions import TRANSITIONS
 from tests.simulation.faults import FAULTS, FAULTS_OF_SOME
 from tests.simulation.outside.journal import OF_ACCOUNTS, OF_ENDPOINTS
+from tests.simulation.outside.owners import OWNERS
 from tests.simulation.outside.strangers import STRANGERS
 from tests.simulation.points import POINTS
 
@@ -50,6 +51,8 @@ class Coverage:
             yield f"webhook in {version}", self.met[f"webhook in {version}"]
         for version in OF_ACCOUNTS:
             yield f"list in {version}", self.met[f"list in {version}"]
+        for owner in OWNERS:
+            yield f"payment in {owner.name}", self.met[f"payment in {owner.name}"]
         for kind in STRANGERS:
             yield f"stranger's {kind}", self.met[f"stranger's {kind}"]
         for point in POINTS:

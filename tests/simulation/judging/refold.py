@@ -31,10 +31,12 @@ class _Refold:
         """Decides one row; call it in the order of decisions."""
         received = row.received
         payment_id, position = received.payment_id, received.record.position
-        if row.outcome is Outcome.CONFLICT and _OTHER_OWNER in row.reason:
+        payment = self.payments.get(payment_id)
+        is_foreign = payment is not None and received.provider not in {None, payment.provider}
+        if is_foreign or (row.outcome is Outcome.CONFLICT and _OTHER_OWNER in row.reason):
             self.outcomes[position] = Outcome.CONFLICT
             return
-        decision = decide(self.payments.get(payment_id), received.input, payment_id)
+        decision = decide(payment, received.input, payment_id)
         if decision.payment is not None:
             self.payments[payment_id] = decision.payment
         self.outcomes[position] = decision.outcome

@@ -3,13 +3,17 @@
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+from decisions.decode_failure import UNREAD
 from domain.status import Outcome
 from domain.transitions import is_allowed, is_final
+from ports.batch import InboxRow
 from ports.records import RecordOffset
+from schemas.topics import PROVIDER_WEBHOOKS
 from tests.simulation.faults import Chance
 from tests.simulation.judging.violation import Violation
 from tests.simulation.kafka.log import Place
 from tests.simulation.kafka.publishing import StateRecord
+from tests.simulation.outside.wrong_bindings import OF_NOBODY
 from tests.simulation.postgres.changes import Changes
 from tests.simulation.postgres.database import Database, VersionRow
 from tests.simulation.trace import Trace
@@ -40,6 +44,7 @@ class Watch:
             )
         for row in changes.order:
             self._note(row.received.payment_id, row.received.event_id, row.outcome, row.reason)
+            self._binding(row, changes)
             self._recorded.add(row.received.record.position)
         for payment_id, (_, error) in (*changes.quarantines.items(), *changes.renewed.items()):
             if payment_id not in self._database.poisoned:
@@ -54,6 +59,20 @@ class Watch:
     def _note(self, payment_id: str, event_id: str, outcome: Outcome, reason: str) -> None:
         self._met[f"outcome {outcome}"] += 1
         self._trace.note("decided", payment_id, f"{event_id} {outcome} {reason}".rstrip())
+
+    def _binding(self, row: InboxRow, changes: Changes) -> None:
+        """S12: only events of its own account and mode have an effect on a payment."""
+        received = row.received
+        if (
+            row.outcome is not Outcome.APPLIED
+            or received.record.position.topic != PROVIDER_WEBHOOKS
+        ):
+            return
+        payment_id, account = received.payment_id, received.kind.partition(".")[0]
+        payment = changes.payments.get(payment_id) or self._database.payments.get(payment_id)
+        is_wrong = OF_NOBODY in received.event_id
+        if is_wrong or (payment is not None and payment.provider != account != UNREAD):
+            self.found("S12", payment_id, f"{received.event_id} of account {account} was applied")
 
     def _versions(self, payment_id: str, new: Sequence[VersionRow]) -> None:
         """S3: no gaps in versions, only allowed transitions, final states never change."""

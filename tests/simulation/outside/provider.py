@@ -10,6 +10,7 @@ import stripe
 from pydantic import SecretStr
 
 from providers.stripe.translate import LISTED_TYPES
+from providers.stripe.webhooks import scoped
 from sandbox.stripe_simulator.api.expand import expand
 from sandbox.stripe_simulator.api.forms import decode_form
 from sandbox.stripe_simulator.api.idempotency import IdempotencyKeys, StoredResponse, Use
@@ -20,8 +21,9 @@ from sandbox.stripe_simulator.errors import ApiError, RateLimitError, ServerErro
 from sandbox.stripe_simulator.events import Cause
 from sandbox.stripe_simulator.faults import Faults, FaultSwitch
 from sandbox.stripe_simulator.params import Params
+from sandbox.stripe_simulator.rendering import of_account
 from sandbox.stripe_simulator.settings import SimulatorSettings
-from sandbox.stripe_simulator.storage.store import Store, encode
+from sandbox.stripe_simulator.storage.store import Store, decode, encode
 from sandbox.stripe_simulator.storage.types import JsonObject
 from sandbox.stripe_simulator.timers import Timers
 from sandbox.stripe_simulator.world import Call, World
@@ -34,9 +36,10 @@ from tests.simulation.outside.journal import (
     misnaming_of,
     versions_of,
 )
+from tests.simulation.outside.owners import STRIPE, Owner
 from tests.simulation.trace import Trace
 
-_SETTINGS: Final = SimulatorSettings(api_key=SecretStr("sk_test_simulation"))
+_SETTINGS: Final = SimulatorSettings(api_key=SecretStr(STRIPE.api_key))
 _BROKEN: Final = "An unknown error occurred."
 _ROUTES: Final = {(o.method, tuple(o.path.split("/"))): o for o in OPERATIONS}
 
@@ -68,31 +71,46 @@ class Happened:
     kind: str
     body: str
     call: str | None
+    #: The account whose event it is, or claims to be.
+    owner: Owner = STRIPE
+
+    @property
+    def known_as(self) -> str:
+        """Its ID at the service."""
+        return scoped(self.owner.name, self.event_id)
 
 
 class Provider:
     """One Stripe account. ``deliver`` is called with every event after its cause is committed."""
 
     def __init__(
-        self, seed: int, chance: Chance, trace: Trace, deliver: Callable[[Happened], None]
+        self,
+        seed: int,
+        chance: Chance,
+        trace: Trace,
+        deliver: Callable[[Happened], None],
+        clock: SkewedClock,
+        owner: Owner = STRIPE,
     ) -> None:
         self._loop = asyncio.get_running_loop()
-        self.clock: Final = SkewedClock()
+        self.clock: Final = clock
+        self.owner: Final = owner
         self._chance = chance
         self._trace = trace
         self._deliver = deliver
-        store, derived = Store(None), Derived(str(seed))
-        clock = Clock(wall=self.clock.seconds)
+        store = Store(None, is_live=owner.account.is_live)
+        derived = Derived(str(seed) if owner is STRIPE else f"{seed} {owner.name}")
+        time = Clock(wall=self.clock.seconds)
         settings = _SETTINGS.model_copy(update={"settlement_delay_s": chance.between(0.5, 8.0)})
         self.versions: Final = versions_of(seed)
         self._journal = journal = RenderingJournal(
-            store, clock, derived, chance, self.versions, lateness_of(seed), lost_parts_of(seed),
+            store, time, derived, chance, self.versions, lateness_of(seed), lost_parts_of(seed),
             misnaming_of(seed),
         )  # fmt: skip
         self.world: Final = World(
-            settings, settings.own_account, store, clock, derived, FaultSwitch(Faults()), journal
+            settings, owner.configured, store, time, derived, FaultSwitch(Faults()), journal
         )
-        self._keys = IdempotencyKeys(store, clock, settings.idempotency_key_age_s)
+        self._keys = IdempotencyKeys(store, time, settings.idempotency_key_age_s)
         self._timers = Timers([self.world], lambda *_: None)
         self._delivered_seq = 0
         self._acts = 0
@@ -125,7 +143,7 @@ class Provider:
         rows = self.world.store.rows(
             "select id, type from events where listed_from > 0 and listed_in is not null"
         )
-        return {str(event_id) for event_id, event_type in rows if event_type in LISTED_TYPES}
+        return {scoped(self.owner.name, e) for e, event_type in rows if event_type in LISTED_TYPES}
 
     async def exchange(
         self, method: str, url: str, headers: Mapping[str, str], body: str | None
@@ -141,9 +159,9 @@ class Provider:
                 raise stripe.APIConnectionError("connection refused")  # type: ignore[no-untyped-call]  # has no annotations
             await asyncio.sleep(self._chance.between(0.005, 0.1))
             if happens("rate_limited"):
-                return self._refusal(RateLimitError())
+                return self.refusal(RateLimitError())
             if happens("error_before"):
-                return self._refusal(ServerError(_BROKEN))
+                return self.refusal(ServerError(_BROKEN))
             form = body or "" if method == "POST" else parts.query
             response = await self._once(operation, parts.path, object_id, key, form)
             if happens("no_answer"):
@@ -164,7 +182,7 @@ class Provider:
         try:
             values = decode_form(form)
             if operation.method == "GET":
-                call = Call(Params(values, operation.known), {"id": object_id}, Cause("read"))
+                call = self._call(operation, object_id, values, Cause("read"))
                 return self._respond(200, encode(operation.run(self.world, call)))
             found = self._keys.look_up(key, path, values)
             if isinstance(found, StoredResponse):
@@ -175,7 +193,7 @@ class Provider:
         except ApiError as error:
             if error.status == 409:
                 self._chance.met["key_in_use"] += 1
-            return self._refusal(error)
+            return self.refusal(error)
         finally:
             self._after_change()
 
@@ -184,7 +202,7 @@ class Provider:
     ) -> ApiResponse:
         request_id = self.world.chance.object_id("req_", use.key, use.generation, length=14)
         cause = Cause(f"POST {use.key}#{use.generation}", request_id, use.key)
-        call = Call(Params(values, operation.known), {"id": object_id}, cause)
+        call = self._call(operation, object_id, values, cause)
         status = 200
         with self.world.store.transaction():
             try:
@@ -199,6 +217,10 @@ class Provider:
                 status, body = 500, encode(ServerError(_BROKEN).body())
             self._keys.keep(use, status, body, request_id)
         return self._respond(status, body)
+
+    def _call(self, operation: Operation, object_id: str, values: JsonObject, cause: Cause) -> Call:
+        params, path = Params(values, operation.known), {"id": object_id}
+        return Call(params, path, cause, self.owner.is_connected)
 
     def act(self, what: Callable[[World, Cause], object]) -> None:
         """Applies a change without a call, such as a customer's or a bank's."""
@@ -217,11 +239,16 @@ class Provider:
         )
         for seq, event_id, kind, body, call in rows:
             self._delivered_seq = seq
-            self._deliver(Happened(event_id, kind, body, call))
+            self._deliver(Happened(event_id, kind, self._as_sent(body), call, self.owner))
         due = self.world.store.row("select min(due) from timers")[0]
         if due is not None:
             wait = max(0.0, due - self.clock.seconds()) + 0.001
             self._loop.call_later(wait, self._fire)
+
+    def _as_sent(self, body: str) -> str:
+        """An event as the endpoint gets it: a platform's names the connected account."""
+        named = self.owner.connected
+        return body if named is None else encode(of_account(decode(body), named))
 
     def _fire(self) -> None:
         if self._timers.advance(0.0):
@@ -232,7 +259,8 @@ class Provider:
     ) -> ApiResponse:
         return ApiResponse(status, body, {"Date": self.world.clock.http_date(), **(more or {})})
 
-    def _refusal(self, error: ApiError) -> ApiResponse:
+    def refusal(self, error: ApiError) -> ApiResponse:
+        """The response with an error."""
         return self._respond(error.status, encode(error.body()), error.headers)
 
 

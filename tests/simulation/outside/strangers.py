@@ -96,3 +96,35 @@ class Strangers:
             "data": {"object": about | ids},
         }
         return event_id, msgspec.json.encode(event)
+
+
+#: Another account, the other mode, or an object in our account that belongs to no payment.
+_THIRD_PARTIES: Final[tuple[dict[str, Any], ...]] = (
+    {"account": "acct_other"},
+    {"livemode": True},
+    {},
+)
+
+
+def third_partys_event(payment_id: str, amount: int) -> tuple[str, bytes]:
+    """An event that matches a payment that does not exist yet, except for the owner."""
+    event_id = f"evt_stranger_{payment_id}"
+    intent = {
+        "id": f"pi_stranger_{payment_id}",
+        "object": "payment_intent",
+        "status": "succeeded",
+        "amount": amount,
+        "currency": "eur",
+        "amount_received": amount,
+        "metadata": {"payment_id": payment_id},
+    }
+    event = {
+        "id": event_id,
+        "object": "event",
+        "type": "payment_intent.succeeded",
+        "created": 1_767_225_600,
+        "livemode": False,
+        "data": {"object": intent},
+        **_THIRD_PARTIES[ord(payment_id[-1]) % len(_THIRD_PARTIES)],
+    }
+    return event_id, msgspec.json.encode(event)

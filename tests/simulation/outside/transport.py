@@ -6,18 +6,23 @@ from typing import Any
 
 import stripe
 
-from tests.simulation.outside.provider import Provider
+from tests.simulation.outside.accounts import Accounts
+from tests.simulation.outside.owners import Owner
 from tests.simulation.process import Process
 
 
 class Transport(stripe.HTTPClient):
-    """Executes each call in its own task, which goes on after the caller's time-out."""
+    """Executes each call in its own task, which goes on after the caller's time-out.
+
+    ``owner`` is the account whose client uses it.
+    """
 
     name = "simulation"
 
-    def __init__(self, provider: Provider, process: Process) -> None:
+    def __init__(self, accounts: Accounts, owner: Owner, process: Process) -> None:
         super().__init__()
-        self._provider = provider
+        self._accounts = accounts
+        self._owner = owner
         self._process = process
 
     async def request_async(
@@ -25,7 +30,7 @@ class Transport(stripe.HTTPClient):
     ) -> tuple[bytes, int, Mapping[str, str]]:
         """See ``stripe.HTTPClient``."""
         await self._process.step("provider.send")
-        exchange = self._provider.exchange(method.upper(), url, headers, post_data)
+        exchange = self._accounts.exchange(self._owner, method.upper(), url, headers, post_data)
         response = await asyncio.shield(asyncio.create_task(exchange))
         await self._process.step("provider.responded")
         return response.body.encode(), response.status, response.headers

@@ -117,13 +117,14 @@ class Ingress:
         self._accepted.append(command.event_id)
         return command
 
-    async def webhook(self, body: bytes, signature: str, event_id: str) -> int:
-        """Posts a webhook and returns the status. Raises NoResponseError."""
+    async def webhook(self, body: bytes, signature: str, event_id: str, at: str) -> int:
+        """Posts a webhook to an account's endpoint; returns the status. Raises NoResponseError."""
+        named = {} if at == "stripe" else {"account": at}
         scope = {
             "type": "http",
             "method": "POST",
-            "path": "/webhooks/stripe",
-            "path_params": {"provider": "stripe"},
+            "path": "/".join(["/webhooks/stripe", *named.values()]),
+            "path_params": {"provider": "stripe", **named},
             "headers": [(b"stripe-signature", signature.encode())],
             "app": self._app,
         }

@@ -15,7 +15,7 @@ from tests.simulation.kafka.group import Group
 from tests.simulation.kafka.log import Log
 from tests.simulation.kafka.publishing import StateTopic
 from tests.simulation.kafka.table import Changelog
-from tests.simulation.outside.provider import Provider
+from tests.simulation.outside.accounts import Accounts
 from tests.simulation.postgres.database import Database
 from tests.simulation.postgres.store import Watch
 from tests.simulation.process import Process
@@ -53,7 +53,7 @@ class Surroundings:
     log: Log
     database: Database
     state: StateTopic
-    provider: Provider
+    accounts: Accounts
     changelog: Changelog
     stream_group: Group
     router_group: Group

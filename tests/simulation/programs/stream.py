@@ -9,7 +9,6 @@ from faust.types import EventT
 
 from ports.errors import BatchConflictError, FencedError, PublishError, StoreUnavailableError
 from processor.stream import pipeline
-from tests import accounts
 from tests.simulation.kafka.consumer import Consumer
 from tests.simulation.kafka.log import LogSender
 from tests.simulation.kafka.publishing import TransactionalProducer
@@ -34,8 +33,8 @@ class StreamWorker:
         self._around = around
         self._group = around.stream_group
         parts, settings = around.parts, around.settings.stream
-        translator = parts.translator(accounts.STRIPE)
-        decoder = parts.decoder({translator.name: translator})
+        translators = [parts.translator(o.account, o.name) for o in around.accounts.owners]
+        decoder = parts.decoder({each.name: each for each in translators})
         self._table = Table(disk, around.changelog, process)
         retention = timedelta(seconds=settings.dedup_retention_s)
         dedup = parts.dedup_table(self._table, settings.dedup_per_payment, retention, process.clock)

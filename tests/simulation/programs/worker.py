@@ -5,13 +5,14 @@ from collections.abc import Sequence
 from typing import Any
 
 from aiokafka.errors import CommitFailedError
+from pydantic import SecretStr
 
 from ports.errors import LoopFailedError
 from processor.worker.loops import Loop, run_loops
 from processor.worker.sweeps.reconciler import LEADER
-from tests import accounts
 from tests.simulation.kafka.group import Group
 from tests.simulation.kafka.log import Log, Logged, LogSender, Place
+from tests.simulation.outside.owners import Owner
 from tests.simulation.outside.transport import Transport
 from tests.simulation.postgres.connection import Connection
 from tests.simulation.postgres.database import Database
@@ -20,6 +21,7 @@ from tests.simulation.programs.machine import Surroundings
 
 #: Seconds that the router waits for records; longer than in production, because waits are costly.
 POLL_S = 2.0
+ADDRESS = "https://stripe.simulation"
 #: Seconds between two checks of the leadership.
 LEAD_S = 7.0
 
@@ -94,17 +96,13 @@ class WorkerProcess:
         parts, metrics, clock = around.parts, around.counters.work, process.clock
         connection = Connection(around.database, process)
         sender = LogSender(around.log, process, "worker")
-        http = Transport(around.provider, process)
-        address = "https://stripe.simulation"
-        client = parts.provider_client(around.settings.stripe, address, http, is_live=False)
-        clients = {client.name: client}
+        clients = {owner.name: _client(around, owner, process) for owner in around.accounts.owners}
         self._consumers: list[RouterConsumer] = []
         self._calls = parts.provider_calls(
             parts.call_store(connection), sender, clients, self._settings, metrics, clock,
             around.chance.random,
         )  # fmt: skip
-        translator = parts.translator(accounts.STRIPE)
-        translators = {translator.name: translator}
+        translators = {o.name: parts.translator(o.account, o.name) for o in around.accounts.owners}
         self._router = parts.router(
             parts.routing_store(connection), sender, self._consumer,
             translators, self._settings, metrics, clock,
@@ -143,6 +141,17 @@ class WorkerProcess:
         except LoopFailedError as error:
             self._around.unforeseen(f"{self.process.name} was stopped by {error.__cause__!r}")
             self.process.kill(f"stopped by {error.__cause__!r}"[:120])
+
+
+def _client(around: Surroundings, owner: Owner, process: Process) -> Any:
+    """The client of an account, as ``providers.file_accounts`` makes it."""
+    key = SecretStr(owner.api_key)
+    settings = around.settings.stripe.model_copy(update={"stripe_api_key": key})
+    http = Transport(around.accounts, owner, process)
+    return around.parts.provider_client(
+        settings, ADDRESS, http,
+        is_live=owner.account.is_live, name=owner.name, connected=owner.connected,
+    )  # fmt: skip
 
 
 class _Leadership:
