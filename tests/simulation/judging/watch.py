@@ -3,11 +3,10 @@
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from decisions.decode_failure import UNREAD
 from domain.status import Outcome
 from domain.transitions import is_allowed, is_final
 from ports.batch import InboxRow
-from ports.records import RecordOffset
+from ports.records import UNREAD, RecordOffset
 from schemas.topics import PROVIDER_WEBHOOKS
 from tests.simulation.faults import Chance
 from tests.simulation.judging.violation import Violation
