@@ -1,7 +1,8 @@
 """The rate budget of an account at a provider, shared by all workers: how often it may be asked.
 
-A provider limits the requests of an account in any one second, whichever process makes them. So
-there is one bucket of tokens per account, in Postgres: it fills at a steady rate, and every request
+A provider limits the requests of an account in any one second, whichever process makes them, and
+further those of each endpoint, which is one operation of its API. So there is one bucket of tokens
+per account, and one per endpoint of it, in Postgres: it fills at a steady rate, and every request
 takes a token. ``granted`` and ``blocked`` are the rules; Postgres does the same in one statement
 (``postgres/rate_budgets.py``), and a test holds the two together.
 """
@@ -51,6 +52,15 @@ class RateLimit:
     #: Names the account and its mode, among those of all providers.
     account: str
     per_s: float
+    #: How many of them one endpoint takes. None: as many as all.
+    endpoint_per_s: float | None = None
+
+    def of_endpoint(self, endpoint: str) -> "RateLimit | None":
+        """Returns the limit of one endpoint; None if the account's is no higher."""
+        per_s = self.endpoint_per_s
+        if per_s is None or per_s >= self.per_s:
+            return None
+        return RateLimit(f"{self.account} {endpoint}", per_s)
 
     @property
     def burst(self) -> float:
@@ -179,6 +189,10 @@ class RateBudget(Protocol):
         """
         ...
 
+    def of_endpoint(self, endpoint: str) -> "RateBudget | None":
+        """Returns the endpoint's own budget, within the account's; None if it needs none."""
+        ...
+
 
 class Unlimited:
     """A ``RateBudget`` without a limit."""
@@ -190,6 +204,11 @@ class Unlimited:
 
     async def refused(self, wish_s: float | None) -> None:
         """Does nothing."""
+
+    def of_endpoint(self, endpoint: str) -> RateBudget | None:
+        """Returns None."""
+        del endpoint
+        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,9 +223,22 @@ class RequestBudget:
     budget: RateBudget
     reads: RequestClass
 
-    async def take(self, *, writes: bool) -> None:
-        """Returns when a request may be made. Raises RateLimitedError."""
-        await self.budget.take(RequestClass.CALL if writes else self.reads)
+    async def take(self, *, writes: bool, endpoint: str | None = None) -> None:
+        """Returns when a request may be made. Raises RateLimitedError.
+
+        ``endpoint`` names the operation of the provider's API, if the provider limits each. Its
+        token is taken first: the account's is the scarcer, and none of it must lapse unused.
+        """
+        what = RequestClass.CALL if writes else self.reads
+        narrow = self.budget.of_endpoint(endpoint) if endpoint is not None else None
+        if narrow is not None:
+            await narrow.take(what)
+        await self.budget.take(what)
+
+    async def refused(self, wish_s: float | None, endpoint: str | None = None) -> None:
+        """Notes a refusal for the rate: of this endpoint alone, or None: of the account."""
+        narrow = self.budget.of_endpoint(endpoint) if endpoint is not None else None
+        await (narrow or self.budget).refused(wish_s)
 
 
 UNLIMITED: Final = RequestBudget(Unlimited(), RequestClass.SWEEP)

@@ -105,11 +105,15 @@ class FileAccounts:
         """Returns the translators. They need no secret."""
         return {name: StripeTranslator(self.bound(name), name) for name, _ in self._all()}
 
-    def rate_limits(self, default_per_s: Mapping[str, float]) -> Mapping[str, RateLimit]:
+    def rate_limits(
+        self, default_per_s: Mapping[str, float], endpoint_per_s: float
+    ) -> Mapping[str, RateLimit]:
         """Returns how often each account may be asked; ``default_per_s`` is by mode."""
         return {
             name: RateLimit(
-                f"{a.provider}/{a.account}/{a.mode}", a.requests_per_s or default_per_s[a.mode]
+                f"{a.provider}/{a.account}/{a.mode}",
+                a.requests_per_s or default_per_s[a.mode],
+                a.endpoint_requests_per_s or endpoint_per_s,
             )
             for name, a in self._all()
         }

@@ -28,6 +28,7 @@ def own_accounts() -> Mapping[str, ProviderAccount]:
             read_api_key=_STRIPE.format("READ_API_KEY") if has_read_key else None,
             webhook_secrets=(_STRIPE.format("WEBHOOK_SECRETS"),),
             requests_per_s=rates.stripe_requests_per_s,
+            endpoint_requests_per_s=rates.stripe_endpoint_requests_per_s,
         )
     }
     other = load(ExamplePaySettings)

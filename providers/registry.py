@@ -211,14 +211,15 @@ def rate_limits() -> Mapping[str, RateLimit]:
     rates, account = load(RateSettings), load(StripeAccountSettings)
     is_live, name = account.stripe_livemode, account.stripe_account
     per_s = rates.stripe_requests_per_s or (STRIPE_LIVE_PER_S if is_live else STRIPE_TEST_PER_S)
-    limits = {"stripe": RateLimit(f"stripe/{name}/{_mode(is_live=is_live)}", per_s)}
+    narrow = rates.stripe_endpoint_requests_per_s
+    limits = {"stripe": RateLimit(f"stripe/{name}/{_mode(is_live=is_live)}", per_s, narrow)}
     example = load(ExamplePaySettings)
     if (merchant := example.examplepay_account) is not None:
         mode = _mode(is_live=bool(example.examplepay_livemode))
         account_name = f"examplepay/{merchant}/{mode}"
         limits["examplepay"] = RateLimit(account_name, rates.examplepay_requests_per_s)
     by_mode = {"live": STRIPE_LIVE_PER_S, "test": STRIPE_TEST_PER_S}
-    return {**limits, **file_accounts().rate_limits(by_mode)}
+    return {**limits, **file_accounts().rate_limits(by_mode, narrow)}
 
 
 def clients(budgets: Mapping[str, RateBudget], reads: RequestClass) -> Mapping[str, ProviderClient]:

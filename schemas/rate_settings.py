@@ -18,6 +18,11 @@ class RateSettings(Group):
         description="Requests that Stripe takes from the account in one second. Unset: 100 in live "
         "mode, 25 in test mode, as Stripe has it.",
     )
+    stripe_endpoint_requests_per_s: PerSecond = Field(
+        25.0,
+        description="Requests of one endpoint, such as creating payment intents, that Stripe takes "
+        "from the account in one second.",
+    )
     examplepay_requests_per_s: PerSecond = Field(
         100.0, description="Requests that ExamplePay takes from the account in one second."
     )

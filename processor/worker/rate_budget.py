@@ -90,11 +90,21 @@ class SharedBudget:
         self._empty_until: dict[RequestClass, float] = {}
         self._blocked_until = 0.0
         self._asking: asyncio.Task[None] | None = None
+        self._endpoints: dict[str, SharedBudget] = {}
 
     @property
     def blocked_s(self) -> float:
         """See ``RateBudget.blocked_s``."""
         return max(0.0, self._blocked_until - self._now())
+
+    def of_endpoint(self, endpoint: str) -> "SharedBudget | None":
+        """See ``RateBudget.of_endpoint``. It is in the metrics under the account and its name."""
+        known = self._endpoints.get(endpoint)
+        if known is None and (limit := self._limit.of_endpoint(endpoint)) is not None:
+            name = f"{self._provider} {endpoint}"
+            known = SharedBudget(name, limit, self._store, self._metrics, self._rng)
+            self._endpoints[endpoint] = known
+        return known
 
     async def take(self, what: RequestClass) -> None:
         """See ``RateBudget.take``."""

@@ -97,7 +97,7 @@ class StripeApi:
             return kept
         path, params, version = thawed(kept)
         try:
-            async with asking(self._budget, writes=True), asyncio.timeout(self._deadline_s):
+            async with asking(self._budget, "post", path), asyncio.timeout(self._deadline_s):
                 data, _ = await self._send(
                     "post", path, **params, idempotency_key=key, stripe_version=version
                 )
@@ -276,7 +276,7 @@ class StripeApi:
 
     async def _get(self, path: str, **params: Any) -> tuple[dict[str, Any], Answered]:
         try:
-            async with asking(self._budget, writes=False), asyncio.timeout(self._deadline_s):
+            async with asking(self._budget, "get", path), asyncio.timeout(self._deadline_s):
                 asked_at = monotonic()
                 data, headers = await self._send("get", path, **params)
                 return data, answered(headers, monotonic() - asked_at)

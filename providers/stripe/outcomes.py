@@ -29,6 +29,8 @@ MISSING = "resource_missing"
 _UNEXPECTED_STATE = "payment_intent_unexpected_state"
 #: Objects that an error names at most.
 _SHOWN: Final = 3
+#: The reasons in the header of a 429 that are about one endpoint.
+ABOUT_ONE_ENDPOINT: Final = frozenset({"endpoint-rate", "endpoint-concurrency"})
 #: What a 429 names that is about one object and not about the account's rate: as the error's code,
 #: or as the reason in its header. Another request holds the object, or it was changed too often.
 ABOUT_ONE_OBJECT: Final = frozenset({"lock_timeout", "resource-specific"})
@@ -61,6 +63,11 @@ def is_rate_limit(error: stripe.StripeError) -> bool:
     """Returns whether Stripe refused a request because the account makes too many."""
     named = {code_in(error), _header(error, "stripe-rate-limited-reason")}
     return isinstance(error, stripe.RateLimitError) and not named & ABOUT_ONE_OBJECT
+
+
+def is_of_endpoint(error: stripe.StripeError) -> bool:
+    """Returns whether such a refusal says that it is for the rate of one endpoint."""
+    return _header(error, "stripe-rate-limited-reason") in ABOUT_ONE_ENDPOINT
 
 
 def retry_after_of(error: stripe.StripeError) -> float | None:

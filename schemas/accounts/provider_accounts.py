@@ -46,6 +46,8 @@ class ProviderAccount(Model):
     platform: AccountName | None = None
     #: Requests that the provider takes from it in one second. None: as the provider documents.
     requests_per_s: Annotated[float, Field(gt=0, le=100_000)] | None = None
+    #: Those of one endpoint. None: as the settings say.
+    endpoint_requests_per_s: Annotated[float, Field(gt=0, le=100_000)] | None = None
 
     @model_validator(mode="after")
     def _has_its_secrets(self) -> Self:

@@ -10,7 +10,7 @@ from typing import Any, Final
 import pytest
 
 from ports.provider import NotSent, ProviderClient, RateLimitedError, Unknown
-from ports.rate_budget import RequestBudget, RequestClass
+from ports.rate_budget import RateBudget, RequestBudget, RequestClass
 from tests.conformance.kit.adapter import Adapter
 from tests.conformance.kit.calls import call, make
 from tests.conformance.kit.http_stub import http_stub
@@ -43,6 +43,11 @@ class Budget:
     async def refused(self, wish_s: float | None) -> None:
         """See ``RateBudget.refused``."""
         self.refusals.append(wish_s)
+
+    def of_endpoint(self, endpoint: str) -> RateBudget | None:
+        """See ``RateBudget.of_endpoint``."""
+        del endpoint
+        return None
 
 
 async def _list(client: ProviderClient, found: str) -> None:

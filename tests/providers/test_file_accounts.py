@@ -94,14 +94,14 @@ async def test_every_account_has_adapters_of_its_name() -> None:
 @pytest.mark.usefixtures("file")
 def test_every_account_has_a_rate_budget_of_its_own() -> None:
     """By its mode, as the provider documents."""
-    assert registry.rate_limits()["second"] == RateLimit("stripe/acct_2/live", 100.0)
-    assert registry.rate_limits()["own-shop"] == RateLimit("stripe/acct_4/test", 25.0)
+    assert registry.rate_limits()["second"] == RateLimit("stripe/acct_2/live", 100.0, 25.0)
+    assert registry.rate_limits()["own-shop"] == RateLimit("stripe/acct_4/test", 25.0, 25.0)
 
 
 def test_an_account_may_have_a_limit_of_its_own(file: File) -> None:
     """Stripe raises or lowers it for some."""
-    file.write({"second": {**SECOND, "requests_per_s": 50}})
-    assert registry.rate_limits()["second"] == RateLimit("stripe/acct_2/live", 50.0)
+    file.write({"second": {**SECOND, "requests_per_s": 50, "endpoint_requests_per_s": 40}})
+    assert registry.rate_limits()["second"] == RateLimit("stripe/acct_2/live", 50.0, 40.0)
 
 
 def test_one_account_in_both_modes_is_two(file: File) -> None:

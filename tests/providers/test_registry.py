@@ -91,12 +91,13 @@ def test_an_account_has_the_rate_limit_of_its_mode(
     """As Stripe has it, unless the settings say otherwise; each mode has its own."""
     monkeypatch.setenv(f"{PREFIX}STRIPE_LIVEMODE", livemode)
     mode = "live" if livemode == "true" else "test"
-    assert registry.rate_limits() == {"stripe": RateLimit(f"stripe/acct_1/{mode}", per_s)}
+    assert registry.rate_limits() == {"stripe": RateLimit(f"stripe/acct_1/{mode}", per_s, 25.0)}
     monkeypatch.setenv(f"{PREFIX}STRIPE_REQUESTS_PER_S", "400")
+    monkeypatch.setenv(f"{PREFIX}STRIPE_ENDPOINT_REQUESTS_PER_S", "50")
     for name, value in SECOND.items():
         monkeypatch.setenv(f"{PREFIX}{name}", value)
     assert registry.rate_limits() == {
-        "stripe": RateLimit(f"stripe/acct_1/{mode}", 400.0),
+        "stripe": RateLimit(f"stripe/acct_1/{mode}", 400.0, 50.0),
         "examplepay": RateLimit("examplepay/merchant-1/test", 100.0),
     }
 

@@ -189,6 +189,7 @@ WRONG: list[tuple[type[Group], str, str]] = [
     (RateSettings, "STRIPE_REQUESTS_PER_S", "0"),
     (RateSettings, "STRIPE_REQUESTS_PER_S", "4.9"),
     (RateSettings, "STRIPE_REQUESTS_PER_S", "inf"),
+    (RateSettings, "STRIPE_ENDPOINT_REQUESTS_PER_S", "4.9"),
     (RateSettings, "EXAMPLEPAY_REQUESTS_PER_S", "many"),
     (StripeWebhookSettings, "STRIPE_WEBHOOK_TOLERANCE_S", "0"),
     (StripeWebhookSettings, "STRIPE_WEBHOOK_TOLERANCE_S", "86400"),

@@ -14,7 +14,14 @@ from psycopg_pool import AsyncConnectionPool
 
 from ports.errors import StoreUnavailableError
 from ports.provider import RateLimitedError
-from ports.rate_budget import CHUNK_S, FIRST_BLOCK_S, Granted, RateLimit, RequestClass
+from ports.rate_budget import (
+    CHUNK_S,
+    FIRST_BLOCK_S,
+    Granted,
+    RateLimit,
+    RequestBudget,
+    RequestClass,
+)
 from postgres.rate_budgets import PostgresRateBudgets
 from postgres.stores import Pool
 from processor.worker import rate_budget
@@ -26,6 +33,8 @@ pytestmark = pytest.mark.anyio
 
 CALL, LOOK_UP, SWEEP = RequestClass
 LIMIT: Final = RateLimit("stripe/acct_1/live", 100.0)
+#: The same with a limit of each endpoint.
+NARROW: Final = RateLimit("stripe/acct_1/live", 100.0, 25.0)
 SECONDS: Final = 3.0
 
 
@@ -68,6 +77,14 @@ class Worker:
         self.budget = SharedBudget("stripe", limit, store, BudgetMetrics(self.registry), rng)
         self.taken: list[tuple[float, RequestClass]] = []
 
+    def endpoint(self, name: str) -> "Worker":
+        """The same process's budget of one endpoint."""
+        of_it = Worker(Store(), NARROW)
+        found = self.budget.of_endpoint(name)
+        assert found is not None
+        of_it.budget = found
+        return of_it
+
     async def take(self, what: RequestClass) -> None:
         """Takes one token, and notes when."""
         await self.budget.take(what)
@@ -90,11 +107,11 @@ class Worker:
 
 
 @asynccontextmanager
-async def process(url: str) -> AsyncIterator[Worker]:
+async def process(url: str, limit: RateLimit = LIMIT) -> AsyncIterator[Worker]:
     """A worker with connections of its own, as another process has."""
     pool: Pool = AsyncConnectionPool(url, min_size=1, max_size=2, open=False)
     async with pool:
-        yield Worker(PostgresRateBudgets(pool))
+        yield Worker(PostgresRateBudgets(pool), limit)
 
 
 async def work(seconds: float, *loops: object) -> float:
@@ -300,3 +317,48 @@ async def test_a_refusal_is_stored_for_the_others(pool: Pool) -> None:
     assert worker.budget.blocked_s == pytest.approx(20.0, abs=0.5)
     statement = "select blocked_until - now() > '19 s' from rate_budgets where account = %s"
     assert await database.rows(pool, statement, LIMIT.account) == [(True,)]
+
+
+@pytest.mark.alone
+async def test_two_processes_never_exceed_an_endpoints_rate(own_database: str) -> None:
+    """However much the account has left; another endpoint has a rate of its own."""
+    async with process(own_database, NARROW) as one, process(own_database, NARROW) as other:
+        ends = {name: one.endpoint(name) for name in ("create", "capture")}
+        again = other.endpoint("create")
+        took_s = await work(
+            SECONDS,
+            ends["create"].take_all(CALL, 8),
+            again.take_all(CALL, 8),
+            ends["capture"].take_all(CALL, 8),
+        )
+    limit = NARROW.of_endpoint("create")
+    assert limit is not None
+    creates = sorted(at for worker in (ends["create"], again) for at, _ in worker.taken)
+    assert len(creates) <= limit.burst + limit.fill_per_s * (took_s + CHUNK_S)
+    assert len(creates) > limit.fill_per_s * took_s / 2
+    assert most_in_a_second(creates) <= 25
+    assert len(ends["capture"].taken) > limit.fill_per_s * took_s / 2
+
+
+async def test_an_endpoint_whose_limit_is_no_lower_costs_no_statement() -> None:
+    """The account's budget limits it: 25 of each of 25 in all, as in test mode."""
+    for limit in (LIMIT, RateLimit("any", 25.0, 25.0), RateLimit("any", 20.0, 25.0)):
+        assert Worker(Store(), limit).budget.of_endpoint("create") is None
+    narrow = Worker(Store(), NARROW).budget
+    found = narrow.of_endpoint("create")
+    assert found is not None
+    assert narrow.of_endpoint("create") is found
+    assert narrow.of_endpoint("capture") is not found
+
+
+async def test_a_refusal_of_an_endpoint_blocks_no_other(pool: Pool) -> None:
+    """Nor the account: only requests of that endpoint wait, in every process."""
+    one, other = (Worker(PostgresRateBudgets(pool), NARROW).budget for _ in range(2))
+    requests = RequestBudget(one, SWEEP)
+    await requests.refused(30.0, "create")
+    assert one.blocked_s == 0
+    with suppress(RateLimitedError):  # the first request of an account finds an empty bucket
+        await RequestBudget(other, SWEEP).take(writes=True, endpoint="create")
+    with pytest.raises(RateLimitedError, match="blocked"):
+        await RequestBudget(other, SWEEP).take(writes=True, endpoint="create")
+    await RequestBudget(other, SWEEP).take(writes=True, endpoint="capture")

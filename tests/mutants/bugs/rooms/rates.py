@@ -250,7 +250,7 @@ BUGS: Final = (
     Bug(
         "providers",
         "providers.stripe.access.asking:asking",
-        "await budget.budget.refused(wish_s)",
+        "await budget.refused(wish_s, endpoint if is_of_endpoint(error) else None)",
         "pass",
         "a provider that refuses requests for their rate gets as many as before",
         (_CLIENTS.format("a_request_refused_for_the_rate_is_noted"),),
@@ -258,7 +258,7 @@ BUGS: Final = (
     Bug(
         "providers",
         "providers.stripe.access.asking:asking",
-        "await budget.take(writes=writes)",
+        "await budget.take(writes=writes, endpoint=endpoint)",
         "pass",
         "Stripe is asked without any limit",
         (_CLIENTS.format("every_request_takes_from_the_budget"),),
