@@ -18,6 +18,12 @@ class BudgetMetrics:
             "lapsed, by what they are for.",
             ["provider", "request"],
         )
+        self.reads = counter(
+            "payments_provider_reads_total",
+            "Requests of this process to a provider that are no calls: look-ups and sweeps. A "
+            "provider may allow so many for each payment.",
+            ["provider"],
+        )
         self.wait_seconds = Histogram(
             "payments_rate_budget_wait_seconds",
             "Wait of a request to a provider for the rate budget.",

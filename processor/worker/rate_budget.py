@@ -68,6 +68,7 @@ class SharedBudget:
         store: the buckets.
         metrics: of the rate budgets.
         rng: draws the jitter of blocks.
+        is_account: it is the account's own, through which each request goes once.
     """
 
     def __init__(
@@ -77,12 +78,15 @@ class SharedBudget:
         store: RateBudgetStore,
         metrics: BudgetMetrics,
         rng: random.Random,
+        *,
+        is_account: bool = True,
     ) -> None:
         self._provider = provider
         self._limit = limit
         self._store = store
         self._metrics = metrics
         self._rng = rng
+        self._is_account = is_account
         self._now = asyncio.get_running_loop().time
         self._chunks: dict[RequestClass, Chunk] = {}
         self._waiting: Counter[RequestClass] = Counter()
@@ -102,7 +106,9 @@ class SharedBudget:
         known = self._endpoints.get(endpoint)
         if known is None and (limit := self._limit.of_endpoint(endpoint)) is not None:
             name = f"{self._provider} {endpoint}"
-            known = SharedBudget(name, limit, self._store, self._metrics, self._rng)
+            known = SharedBudget(
+                name, limit, self._store, self._metrics, self._rng, is_account=False
+            )
             self._endpoints[endpoint] = known
         return known
 
@@ -115,6 +121,9 @@ class SharedBudget:
         except RateLimitedError:
             self._metrics.denied.labels(self._provider, what).inc()
             raise
+        else:
+            if self._is_account and what is not RequestClass.CALL:
+                self._metrics.reads.labels(self._provider).inc()
         finally:
             self._waiting[what] -= 1
             waited_s = self._now() - began

@@ -50,7 +50,7 @@ class Store:
 
     async def take(self, limit: RateLimit, what: RequestClass, wanted: int) -> Granted:
         """See ``RateBudgetStore.take``."""
-        assert limit is LIMIT
+        assert limit.account.startswith(LIMIT.account)
         self.asked.append((what, wanted))
         await self.gate.wait()
         answer = self.answers.pop(0) if self.answers else Granted(wanted, LIMIT.burst)
@@ -362,3 +362,17 @@ async def test_a_refusal_of_an_endpoint_blocks_no_other(pool: Pool) -> None:
     with pytest.raises(RateLimitedError, match="blocked"):
         await RequestBudget(other, SWEEP).take(writes=True, endpoint="create")
     await RequestBudget(other, SWEEP).take(writes=True, endpoint="capture")
+
+
+async def test_every_read_is_counted_once_and_no_call() -> None:
+    """A provider allows so many for each payment; what was put off was not made."""
+    store = Store()
+    worker = Worker(store, NARROW)
+    for what in (CALL, LOOK_UP, SWEEP, SWEEP):
+        await RequestBudget(worker.budget, what).take(writes=what is CALL, endpoint="list")
+    await worker.budget.refused(60.0)
+    with pytest.raises(RateLimitedError):
+        await RequestBudget(worker.budget, SWEEP).take(writes=False)
+    counted = worker.registry.get_sample_value
+    assert counted("payments_provider_reads_total", {"provider": "stripe"}) == 3
+    assert counted("payments_provider_reads_total", {"provider": "stripe list"}) is None

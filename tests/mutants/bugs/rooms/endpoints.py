@@ -83,4 +83,20 @@ BUGS: Final = (
         "a limit that Stripe has raised is never used",
         (_FILE.format("an_account_may_have_a_limit_of_its_own"),),
     ),
+    Bug(
+        "worker",
+        "processor.worker.rate_budget:SharedBudget.take",
+        "self._is_account and what is not RequestClass.CALL",
+        "self._is_account",
+        "calls count as reads, so the alert for too many comes for nothing",
+        (_BUDGET.format("every_read_is_counted_once_and_no_call"),),
+    ),
+    Bug(
+        "worker",
+        "processor.worker.rate_budget:SharedBudget.of_endpoint",
+        "is_account=False",
+        "is_account=True",
+        "a read counts twice",
+        (_BUDGET.format("every_read_is_counted_once_and_no_call"),),
+    ),
 )

@@ -1,0 +1,1 @@
+"""Tests of our requests to a provider that limits their rate."""
