@@ -1,87 +1,41 @@
 """Further accounts from a file: their adapters, and secrets that are rotated without a restart."""
 
 import json
-import os
 from collections.abc import Mapping
-from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import pytest
 
 from domain.inputs import Foreign, PaymentFact
-from ports.provider import Acknowledged, ProviderClient, SignatureError
-from ports.rate_budget import RateLimit, RequestClass, Unlimited
+from ports.provider import Acknowledged, SignatureError
+from ports.rate_budget import RateLimit
 from providers import registry
 from providers.reloading import EVERY_S
 from schemas.environment import PREFIX
 from schemas.settings import SettingsError
 from tests.conformance.kit.http_stub import http_stub
+from tests.providers.file_of_accounts import (
+    NEW,
+    OLD,
+    OTHER_MODE,
+    OWN_SHOP,
+    SECOND,
+    SHOP,
+    File,
+    all_clients,
+)
 from tests.providers.stripe.builders import call, event, over_http, signed
 from tests.providers.test_registry import FIRST
+from tests.support.log_lines import lines
 
 pytestmark = [pytest.mark.anyio, over_http]
-
-SECOND: Final = {
-    "provider": "stripe",
-    "account": "acct_2",
-    "mode": "live",
-    "api_key": "env:SECOND_KEY",
-    "webhook_secrets": ["file:{folder}/old"],
-}
-SHOP: Final = {"provider": "stripe", "account": "acct_3", "mode": "live", "platform": "second"}
-OWN_SHOP: Final = {"provider": "stripe", "account": "acct_4", "mode": "test", "platform": "stripe"}
-OTHER_MODE: Final = {**SECOND, "mode": "test"}
-OLD, NEW = "whsec_being_replaced", "whsec_that_replaces"  # test values
-
-
-class File:
-    """The file of accounts, with its secrets beside it."""
-
-    def __init__(self, folder: Path) -> None:
-        self.path = folder / "accounts.json"
-        self.write({"second": SECOND, "shop": SHOP, "own-shop": OWN_SHOP})
-
-    def write(self, accounts: Mapping[str, Any], **rest: Any) -> None:
-        """Replaces the file as a whole."""
-        text = json.dumps({"accounts": accounts, **rest})
-        new = self.path.with_suffix(".new")
-        new.write_text(text.replace("{folder}", str(self.path.parent)))
-        new.replace(self.path)
-
-
-@pytest.fixture
-def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> File:
-    """A file with a second account, which is a platform, and connected accounts of both."""
-    for name in list(os.environ):
-        if name.upper().startswith(PREFIX):
-            monkeypatch.delenv(name)
-    (tmp_path / "old").write_text(OLD)
-    (tmp_path / "new").write_text(NEW)
-    made = File(tmp_path)
-    values = {**FIRST, "ACCOUNTS_FILE": str(made.path)}
-    for name, value in values.items():
-        monkeypatch.setenv(f"{PREFIX}{name}", value)
-    monkeypatch.setenv("SECOND_KEY", "sk_live_of_the_second")
-    return made
-
-
-@pytest.fixture
-def seconds(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """The clock with which files are looked at; a test appends to it."""
-    at = [0.0]
-    monkeypatch.setattr("providers.reloading.Reloading.__init__.__defaults__", (lambda: at[-1],))
-    return at
-
-
-def _clients() -> Mapping[str, ProviderClient]:
-    return registry.clients(dict.fromkeys(registry.rate_limits(), Unlimited()), RequestClass.SWEEP)
 
 
 @pytest.mark.usefixtures("file")
 async def test_every_account_has_adapters_of_its_name() -> None:
     """Connected accounts have no endpoint: their events arrive at their platform's."""
     names = {"stripe", "second", "shop", "own-shop"}
-    clients = _clients()
+    clients = all_clients()
     assert set(clients) == set(registry.rate_limits()) == names
     assert set(registry.translators()) == {*names, "examplepay"} == set(registry.money_rules())
     assert set(registry.readers()) == {"stripe", "second"}
@@ -173,32 +127,12 @@ async def test_a_request_has_the_accounts_key_and_names_a_connected_account(
     async with http_stub() as stub:
         stub.response = ("200 OK", b'{"object": "payment_intent", "id": "pi_1"}')
         monkeypatch.setenv(f"{PREFIX}STRIPE_API_BASE", stub.address)
-        clients = _clients()
+        clients = all_clients()
         assert await clients[name].call(call("cancel"), "key") == Acknowledged("pi_1")
         for client in clients.values():
             await client.close()
     sent = dict(line.lower().split(": ", 1) for line in stub.head.splitlines()[1:] if line)
     assert sent["authorization"] == f"bearer {key}"
-    assert sent.get("stripe-account") == connected
-
-
-@pytest.mark.parametrize(("name", "connected"), [("second", None), ("shop", "acct_3")])
-async def test_a_client_secret_is_read_of_the_account_that_has_the_payment(
-    file: File, monkeypatch: pytest.MonkeyPatch, name: str, connected: str | None
-) -> None:
-    """Its platform has no such payment intent, or another one of the same ID."""
-    monkeypatch.setenv("READ_KEY", "rk_live_of_the_second")
-    key = {"read_api_key": "env:READ_KEY"}
-    file.write({"second": {**SECOND, **key}, "shop": {**SHOP, **key}})
-    async with http_stub() as stub:
-        stub.response = ("200 OK", b'{"object": "payment_intent", "client_secret": "pi_secret"}')
-        monkeypatch.setenv(f"{PREFIX}STRIPE_API_BASE", stub.address)
-        readers = registry.client_secret_readers()
-        assert await readers[name].client_secret("pi_1") == "pi_secret"
-        for reader in readers.values():
-            await reader.close()
-    sent = dict(line.lower().split(": ", 1) for line in stub.head.splitlines()[1:] if line)
-    assert sent["authorization"] == "bearer rk_live_of_the_second"
     assert sent.get("stripe-account") == connected
 
 
@@ -238,7 +172,7 @@ async def test_fetched_events_have_the_ids_of_webhooks(monkeypatch: pytest.Monke
     async with http_stub() as stub:
         stub.response = ("200 OK", json.dumps(page).encode())
         monkeypatch.setenv(f"{PREFIX}STRIPE_API_BASE", stub.address)
-        clients = _clients()
+        clients = all_clients()
         (found,) = [each async for each in clients["second"].events_after("second:evt_0")]
         for client in clients.values():
             await client.close()
@@ -256,17 +190,30 @@ def test_a_missing_secret_lets_no_tenant_use_the_account(file: File, seconds: li
     assert "acme" not in tenants
 
 
+def test_a_secret_may_be_a_variable(file: File, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is no file that is followed."""
+    monkeypatch.setenv("SECOND_SECRET", OLD)
+    file.write({"second": {**SECOND, "webhook_secrets": ["env:SECOND_SECRET"]}})
+    body = event("payment_intent.succeeded")
+    assert registry.readers()["second"].verify(body, signed(body, OLD))
+
+
 @pytest.mark.parametrize("changed", [{**SECOND, "account": "acct_9"}, OTHER_MODE])
 def test_a_name_stays_with_its_account(
-    file: File, seconds: list[float], changed: Mapping[str, Any]
+    file: File,
+    seconds: list[float],
+    caplog: pytest.LogCaptureFixture,
+    changed: Mapping[str, Any],
 ) -> None:
-    """Its payments are bound to it by its name."""
+    """Its payments are bound to it by its name. The log says to which."""
     translators = registry.translators()
     file.write({"second": changed})
     seconds.append(EVERY_S)
     is_live = changed["mode"] == "live"
     body = event("payment_intent.succeeded", account=changed["account"], livemode=is_live)
     assert isinstance(translators["second"].translate(body).fact, Foreign)
+    (refused,) = lines(caplog, "accounts.not_reloaded")
+    assert "accounts.second: its payments are bound to acct_2:" in refused["reason"]
 
 
 def test_an_account_that_another_program_knows_already_is_known_at_once(
@@ -328,16 +275,32 @@ def test_an_account_that_cannot_be_stops_the_start(
         registry.translators()
 
 
+def test_the_environments_live_account_is_not_in_the_file_too(
+    file: File, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nor is what is connected to it in another mode. Its test mode is another account."""
+    monkeypatch.setenv(f"{PREFIX}STRIPE_LIVEMODE", "true")
+    for wrong, problem in (
+        ({**SECOND, "account": "acct_1"}, "a: the environment has this account"),
+        (OWN_SHOP, "accounts.a.mode: its platform is in live mode"),
+    ):
+        file.write({"a": wrong})
+        with pytest.raises(SettingsError, match=problem):
+            registry.translators()
+    file.write({"a": {**OTHER_MODE, "account": "acct_1"}, "shop": {**OWN_SHOP, "mode": "live"}})
+    assert {"a", "shop"} <= set(registry.translators())
+
+
 def test_a_secret_that_cannot_be_had_stops_the_start(
     file: File, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Of the program that needs it; the error names the account and the field."""
     monkeypatch.setenv("SECOND_KEY", "sk_test_of_the_second")
     with pytest.raises(SettingsError, match=r"second.api_key is a test key, but its mode is live"):
-        _clients()
+        all_clients()
     monkeypatch.delenv("SECOND_KEY")
     with pytest.raises(SettingsError, match=r"second.api_key: env:SECOND_KEY is not set"):
-        _clients()
+        all_clients()
     (file.path.parent / "old").unlink()
     with pytest.raises(SettingsError, match=r"second.webhook_secrets: file:.*can't be read"):
         registry.readers()

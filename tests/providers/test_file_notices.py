@@ -11,21 +11,9 @@ from providers.reloading import EVERY_S
 from providers.stripe.notices.reading import NEVER_MADE
 from schemas.environment import PREFIX
 from tests.conformance.kit.http_stub import http_stub
+from tests.providers.file_of_accounts import NEW, OLD, OWN_SHOP, SECOND, SHOP, File, all_clients
 from tests.providers.stripe.builders import over_http, signed
 from tests.providers.stripe.notices.test_reading import thin
-from tests.providers.test_file_accounts import (
-    NEW,
-    OLD,
-    OWN_SHOP,
-    SECOND,
-    SHOP,
-    File,
-    _clients,
-    file,
-    seconds,
-)
-
-__all__ = ["file", "seconds"]
 
 pytestmark = [pytest.mark.anyio, over_http]
 
@@ -70,7 +58,7 @@ async def test_notices_are_read_and_followed_for_every_account(
         assert translators[name].notice(body).is_foreign is is_foreign
     async with http_stub() as stub:
         monkeypatch.setenv(f"{PREFIX}STRIPE_API_BASE", stub.address)
-        clients = _clients()
+        clients = all_clients()
         finders = registry.gap_finders(clients)
         assert set(finders) == set(clients)
         assert all(finder.name == name for name, finder in finders.items())

@@ -55,6 +55,23 @@ def test_a_change_shows_within_a_second_and_not_before(words: Words) -> None:
     assert list(mapping) == ["one", "two"]
 
 
+@pytest.mark.parametrize("looks_for_unknown", [False, True])
+def test_a_known_name_costs_one_look_at_the_files_a_second(
+    words: Words, *, looks_for_unknown: bool
+) -> None:
+    """Each batch asks for thousands of them."""
+    mapping = Reloading(words.make, lambda: words.at, looks_for_unknown=looks_for_unknown)
+    for second in range(1, 4):
+        words.at = second * EVERY_S
+        assert mapping["one"] == "ONE"
+        words.write(f"one {second}")
+        assert mapping["one"] == "ONE"
+        assert str(second) not in list(mapping)
+        words.at += 0.9 * EVERY_S
+        assert mapping["one"] == "ONE"
+        assert str(second) not in list(mapping)
+
+
 def test_an_unchanged_file_is_not_read_again(words: Words) -> None:
     """It is only asked for its time, size and inode."""
     mapping = Reloading(words.make, lambda: words.at)

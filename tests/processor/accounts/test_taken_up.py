@@ -196,3 +196,21 @@ async def test_an_outage_or_a_defect_ends_no_look(
     assert shown == [3, None, 4]
     levels = [r.levelname for r in caplog.records if fields(r)["event"].endswith("not_looked")]
     assert levels == [level]
+
+
+async def test_it_ends_with_its_process(stream: Stream, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also in the middle of a look."""
+    asked = asyncio.Event()
+
+    class Silent(Failing):
+        async def unread_inputs(self, _: Collection[int]) -> Mapping[str, int]:
+            asked.set()
+            await asyncio.Event().wait()
+            raise AssertionError
+
+    monkeypatch.setattr(stream.accounts, "_store", Silent())
+    looking = asyncio.ensure_future(stream.accounts.run(lambda: {0}))
+    await asked.wait()
+    looking.cancel()
+    await asyncio.wait({looking}, timeout=5.0)
+    assert looking.cancelled()

@@ -1,10 +1,13 @@
-"""Bugs of what goes by account in Postgres: objects, calls, looks, and what waits."""
+"""Bugs of what goes by account: objects, calls, sweeps, budgets, and what waits."""
 
 from typing import Final
 
 from tests.mutants.planted import Bug
 
+_APART: Final = "tests/processor/accounts/test_sweeps_apart.py::test_{}"
 _CLAIMS: Final = "tests/processor/worker/test_call_claims.py::test_{}"
+_CLIENTS: Final = "tests/providers/test_file_clients.py::test_{}"
+_FILE: Final = "tests/providers/test_file_accounts.py::test_{}"
 _RECONCILER: Final = "tests/processor/worker/sweeps/test_reconciler.py::test_{}"
 _SAME: Final = "tests/processor/accounts/test_same_objects.py::test_{}"
 _UNKNOWN: Final = "tests/processor/accounts/test_unknown.py::test_{}"
@@ -75,5 +78,90 @@ BUGS: Final = (
         "one record that can't be read hides what waits for every payment after it",
         (_UNKNOWN.format("what_can_not_be_read_of_one_payment_hides_nothing_of_another"),),
         servers=True,
+    ),
+    Bug(
+        "worker",
+        "processor.worker.sweeps.reconciler:Reconciler._table",
+        "pace, translator = Pace(settings.reconcile_per_s), translators.get(name)",
+        "pace = vars(self).setdefault('pace', Pace(settings.reconcile_per_s))\n"
+        "            translator = translators.get(name)",
+        "with ten accounts each is asked a tenth as often as the settings say",
+        (_APART.format("one_accounts_pace_slows_no_other"),),
+        servers=True,
+    ),
+    Bug(
+        "worker",
+        "processor.worker.sweeps.reconciler:Reconciler._table",
+        "translators.get(name)",
+        "translators.get('stripe')",
+        "each look at a further account's object is recorded, although nothing has changed",
+        (_APART.format("what_a_look_finds_is_read_as_its_account_does"),),
+        servers=True,
+    ),
+    Bug(
+        "worker",
+        "processor.worker.sweeps.part_list:PartListSweep.__init__",
+        'f"{access.provider}/parts/{kind}"',
+        'f"parts/{kind}"',
+        "refunds are listed in one account a day, whichever is read first",
+        (_APART.format("each_accounts_lists_are_read_to_their_own_ends"),),
+        servers=True,
+    ),
+    Bug(
+        "worker",
+        "processor.worker.sweeps.event_list:EventListSweep.run",
+        "access.store.write_cursor(access.provider,",
+        'access.store.write_cursor("stripe",',
+        "every account's event list is read from another account's event on",
+        (_APART.format("each_accounts_event_list_goes_on_after_its_own_events"),),
+        servers=True,
+    ),
+    Bug(
+        "providers",
+        "providers.file_accounts:FileAccounts.clients",
+        "asks[name]",
+        "asks['stripe']",
+        "a further account's requests are counted in the first one's budget",
+        (_CLIENTS.format("a_request_takes_from_the_budget_of_its_account"),),
+    ),
+    Bug(
+        "providers",
+        "providers.file_accounts:FileAccounts.client",
+        'is_live=a.mode == "live"',
+        "is_live=False",
+        "what is fetched of a live account is ignored as test data",
+        (_CLIENTS.format("what_is_fetched_has_the_mode_of_its_account"),),
+    ),
+    Bug(
+        "providers",
+        "providers.file_accounts:FileAccounts.client_secret_readers",
+        "continue",
+        "break",
+        "one account without a read key leaves those after it without client secrets",
+        (_CLIENTS.format("a_client_secret_is_read_of_the_account_that_has_the_payment"),),
+    ),
+    Bug(
+        "providers",
+        "providers.file_accounts:file_accounts",
+        "(each for each in secrets if each is not None)",
+        "secrets",
+        "no program starts with a webhook secret in a variable",
+        (_FILE.format("a_secret_may_be_a_variable"),),
+    ),
+    Bug(
+        "providers",
+        "providers.file_accounts:check_accounts",
+        '"live" if own.stripe_livemode else "test"',
+        '"test"',
+        "a live account is in the settings and in the file: its payments have two names",
+        (_FILE.format("the_environments_live_account_is_not_in_the_file_too"),),
+    ),
+    Bug(
+        "providers",
+        "providers.file_accounts:Bound.read",
+        "{self._known[name][0]}",
+        "{a.account}",
+        "the log names the wrong account as that to which payments are bound",
+        (_FILE.format("a_name_stays_with_its_account"),),
     ),
 )

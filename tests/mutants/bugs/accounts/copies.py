@@ -146,6 +146,15 @@ BUGS: Final = (
     ),
     Bug(
         "stream",
+        "processor.stream.unknown_accounts:UnknownAccounts.run",
+        "if is_cancelled():",
+        "if False:",
+        "the stream does not end while it looks at what waits",
+        (_TAKEN_UP.format("it_ends_with_its_process"),),
+        servers=True,
+    ),
+    Bug(
+        "stream",
         "processor.stream.unknown_accounts:UnknownAccounts._show",
         "if account not in self._noted:",
         "if True:",

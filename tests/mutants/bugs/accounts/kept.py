@@ -8,7 +8,7 @@ _CHECKING: Final = "tests/processor/ops/accounts/test_check.py::test_{}"
 _EDITING: Final = "tests/schemas/accounts/test_editing.py::test_{}"
 _ENDPOINTS: Final = "tests/processor/worker/sweeps/test_endpoints.py::test_{}"
 _EVENTS: Final = "tests/processor/worker/sweeps/test_event_list.py::test_{}"
-_FILE: Final = "tests/providers/test_file_accounts.py::test_{}"
+_CLIENTS: Final = "tests/providers/test_file_clients.py::test_{}"
 _PARTS: Final = "tests/processor/worker/sweeps/test_part_list.py::test_{}"
 _REFUNDS: Final = "tests/providers/stripe/access/test_refund_look_up.py::test_{}"
 _RELOADING: Final = "tests/providers/test_reloading.py::test_{}"
@@ -33,7 +33,7 @@ BUGS: Final = (
         "connected=a.account if a.platform else None",
         "connected=None",
         "a shop's customer gets no client secret, because its platform is asked",
-        (_FILE.format("a_client_secret_is_read_of_the_account_that_has_the_payment"),),
+        (_CLIENTS.format("a_client_secret_is_read_of_the_account_that_has_the_payment"),),
     ),
     Bug(
         "providers",
@@ -58,6 +58,22 @@ BUGS: Final = (
         "pass",
         "a mistake that is made again is in no log",
         (_RELOADING.format("each_reason_why_a_file_is_refused_is_logged_once"),),
+    ),
+    Bug(
+        "providers",
+        "providers.reloading:Reloading._latest",
+        "self._next_at = self._now() + EVERY_S",
+        "pass",
+        "after its first second every look-up asks the file system about every file",
+        (_RELOADING.format("a_known_name_costs_one_look_at_the_files_a_second"),),
+    ),
+    Bug(
+        "providers",
+        "providers.reloading:Reloading.__getitem__",
+        "self._looks_for_unknown and name not in self._latest()",
+        "self._looks_for_unknown",
+        "every webhook that is decoded costs a look at every file",
+        (_RELOADING.format("a_known_name_costs_one_look_at_the_files_a_second"),),
     ),
     Bug(
         "providers",
