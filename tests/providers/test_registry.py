@@ -13,6 +13,7 @@ from ports.rate_budget import RateLimit, RequestClass, Unlimited
 from providers import registry
 from schemas.environment import PREFIX
 from schemas.settings import ExamplePaySettings, SettingsError, load
+from tests.providers.examplepay.test_translate import payment as payment_of
 from tests.providers.stripe.builders import signed
 from tests.providers.stripe.notices.test_reading import thin
 
@@ -163,6 +164,31 @@ def test_an_event_must_have_the_configured_mode(
         event = {"id": "evt_1", "type": "x", "created": 1, "livemode": is_live}
         body = json.dumps({**event, "data": {"object": {}}}).encode()
         assert isinstance(translator.translate(body).fact, Foreign) is (is_live is not livemode)
+
+
+@pytest.mark.parametrize("livemode", [True, False])
+def test_an_event_of_the_second_provider_must_be_of_its_account_and_mode(
+    monkeypatch: pytest.MonkeyPatch, *, livemode: bool
+) -> None:
+    """Only where it is not configured any more nothing is known to compare."""
+    whole = json.loads(payment_of()) | {"merchant": "merchant-1", "trial": False}
+    body = json.dumps(whole).encode()
+    for name, value in {**SECOND, "EXAMPLEPAY_LIVEMODE": str(livemode)}.items():
+        monkeypatch.setenv(f"{PREFIX}{name}", value)
+    fact = registry.translators()["examplepay"].translate(body).fact
+    assert isinstance(fact, Foreign) is not livemode
+
+
+async def test_every_account_whose_provider_has_a_check_is_checked(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """By the worker, through its own clients."""
+    for name, value in SECOND.items():
+        monkeypatch.setenv(f"{PREFIX}{name}", value)
+    clients = _clients()
+    assert set(registry.account_checks(clients)) == {"stripe"}
+    for client in clients.values():
+        await client.close()
 
 
 def test_translators_need_the_account(monkeypatch: pytest.MonkeyPatch) -> None:

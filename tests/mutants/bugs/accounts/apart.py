@@ -8,6 +8,7 @@ _APART: Final = "tests/processor/accounts/test_sweeps_apart.py::test_{}"
 _CLAIMS: Final = "tests/processor/worker/test_call_claims.py::test_{}"
 _CLIENTS: Final = "tests/providers/test_file_clients.py::test_{}"
 _FILE: Final = "tests/providers/test_file_accounts.py::test_{}"
+_LISTED: Final = "tests/processor/worker/sweeps/test_listed_events.py::test_{}"
 _RECONCILER: Final = "tests/processor/worker/sweeps/test_reconciler.py::test_{}"
 _SAME: Final = "tests/processor/accounts/test_same_objects.py::test_{}"
 _UNKNOWN: Final = "tests/processor/accounts/test_unknown.py::test_{}"
@@ -163,5 +164,37 @@ BUGS: Final = (
         "{a.account}",
         "the log names the wrong account as that to which payments are bound",
         (_FILE.format("a_name_stays_with_its_account"),),
+    ),
+    Bug(
+        "worker",
+        "processor.worker.sweeps.listed_events:ListedEvents._is_published",
+        "or event_id in self._met",
+        "",
+        "an event that shifts to the next page while it is read is published twice",
+        (_LISTED.format("what_one_reading_meets_twice_is_published_once"),),
+    ),
+    Bug(
+        "worker",
+        "processor.worker.sweeps.listed_events:ListedEvents.begin",
+        "self._met = set()",
+        "pass",
+        "after an interruption what is not listed any more fills the memory",
+        (_LISTED.format("what_is_not_listed_any_more_is_forgotten_after_an_interruption_too"),),
+    ),
+    Bug(
+        "worker",
+        "processor.worker.sweeps.listed_events:ListedEvents.published",
+        "event.at is None or self._is_past",
+        "event.at is None",
+        "the cursor passes an event beside which others may still appear",
+        (_LISTED.format("nothing_behind_an_event_that_has_not_settled_settles"),),
+    ),
+    Bug(
+        "worker",
+        "processor.worker.sweeps.listed_events:ListedEvents.published",
+        "*([self._newest] if self._newest else ())",
+        "",
+        "a list whose last page has no time is read again from its beginning for ever",
+        (_LISTED.format("a_page_without_a_time_does_not_undo_what_the_page_before_has_shown"),),
     ),
 )

@@ -4,6 +4,7 @@ from typing import Final
 
 from tests.mutants.planted import Bug
 
+_CHANGES: Final = "tests/processor/ops/accounts/test_changes.py::test_{}"
 _CHECKING: Final = "tests/processor/ops/accounts/test_check.py::test_{}"
 _EDITING: Final = "tests/schemas/accounts/test_editing.py::test_{}"
 _ENDPOINTS: Final = "tests/processor/worker/sweeps/test_endpoints.py::test_{}"
@@ -11,6 +12,7 @@ _EVENTS: Final = "tests/processor/worker/sweeps/test_event_list.py::test_{}"
 _CLIENTS: Final = "tests/providers/test_file_clients.py::test_{}"
 _PARTS: Final = "tests/processor/worker/sweeps/test_part_list.py::test_{}"
 _REFUNDS: Final = "tests/providers/stripe/access/test_refund_look_up.py::test_{}"
+_REGISTRY: Final = "tests/providers/test_registry.py::test_{}"
 _RELOADING: Final = "tests/providers/test_reloading.py::test_{}"
 _ROUTER: Final = "tests/processor/worker/routing/test_router.py::test_{}"
 
@@ -133,5 +135,53 @@ BUGS: Final = (
         "pass",
         "a rotation by root takes the file away from the programs",
         (_EDITING.format("the_file_stays_with_its_owner"),),
+    ),
+    Bug(
+        "providers",
+        "providers.own_accounts:own_accounts",
+        '"live" if stripe.stripe_livemode else "test"',
+        '"test"',
+        "the list shows a live account as one for tests",
+        (_CHANGES.format("the_list_has_the_settings_accounts_in_their_modes"),),
+    ),
+    Bug(
+        "providers",
+        "providers.own_accounts:own_accounts",
+        "if (merchant := other.examplepay_account) is not None:",
+        "if (merchant := other.examplepay_account) is None and merchant:",
+        "the list lacks the second provider's account",
+        (_CHANGES.format("the_list_has_the_settings_accounts_in_their_modes"),),
+    ),
+    Bug(
+        "providers",
+        "providers.own_accounts:own_accounts",
+        '_STRIPE.format("READ_API_KEY") if has_read_key else None',
+        '_STRIPE.format("READ_API_KEY")',
+        "the list shows a key that is not set",
+        (_CHANGES.format("the_list_has_the_settings_accounts_in_their_modes"),),
+    ),
+    Bug(
+        "providers",
+        "providers.registry:account_check",
+        "if name not in further.file.accounts:",
+        "if False:",
+        "a check of all accounts breaks off at the second provider",
+        (_CHECKING.format("a_provider_without_a_check_is_shown_and_not_wrong"),),
+    ),
+    Bug(
+        "providers",
+        "providers.registry:account_checks",
+        "if isinstance(each, StripeApi) and name in {STRIPE, *further.file.accounts}",
+        "",
+        "the worker does not start with a second provider",
+        (_REGISTRY.format("every_account_whose_provider_has_a_check_is_checked"),),
+    ),
+    Bug(
+        "providers",
+        "providers.registry:_own_translators",
+        "Account(name, is_live) if name and is_live is not None else None",
+        "None",
+        "the second provider's events of another account or mode are taken for ours",
+        (_REGISTRY.format("an_event_of_the_second_provider_must_be_of_its_account_and_mode"),),
     ),
 )

@@ -43,6 +43,36 @@ def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.mark.usefixtures("path")
+@pytest.mark.parametrize(("livemode", "mode"), [("true", "live"), ("false", "test")])
+def test_the_list_has_the_settings_accounts_in_their_modes(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    livemode: str,
+    mode: str,
+) -> None:
+    """A second provider's too, and no key that is not set."""
+    for name, value in {
+        "STRIPE_LIVEMODE": livemode, "EXAMPLEPAY_ACCOUNT": "merchant-1",
+        "EXAMPLEPAY_LIVEMODE": livemode, "EXAMPLEPAY_API_KEY": SECRETS[0],
+        "EXAMPLEPAY_API_BASE": "https://api.examplepay.example",
+        "EXAMPLEPAY_WEBHOOK_SECRETS": "whsec_dGhlIGZpcnN0IHNlY3JldCBvZiB0aGUgdGVzdCBraXQ=",
+    }.items():  # fmt: skip
+        monkeypatch.setenv(f"{PREFIX}{name}", value)
+    monkeypatch.delenv(f"{PREFIX}STRIPE_READ_API_KEY")
+    assert main(["accounts", "list"]) == 0
+    first, second, *_ = capsys.readouterr().out.splitlines()
+    assert first == (
+        f"stripe  stripe  acct_1  {mode}  -  api_key=env:PAYMENTS_STRIPE_API_KEY "
+        "webhook_secrets=env:PAYMENTS_STRIPE_WEBHOOK_SECRETS"
+    )
+    assert second == (
+        f"examplepay  examplepay  merchant-1  {mode}  -  "
+        "api_key=env:PAYMENTS_EXAMPLEPAY_API_KEY "
+        "webhook_secrets=env:PAYMENTS_EXAMPLEPAY_WEBHOOK_SECRETS"
+    )
+
+
+@pytest.mark.usefixtures("path")
 def test_the_list_has_every_account_and_no_secret(capsys: pytest.CaptureFixture[str]) -> None:
     """The environment's is the first; a reference says where a secret stands."""
     assert main(["accounts", "list"]) == 0

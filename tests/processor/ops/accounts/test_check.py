@@ -10,6 +10,7 @@ import pytest
 from cli.main import COULD_NOT_RUN, main
 from providers.stripe.translate import LISTED_TYPES
 from schemas.environment import PREFIX
+from tests.providers.test_registry import SECOND as EXAMPLEPAY
 from tests.simulator.harness import API_KEY, READ_API_KEY, Receiver, Simulator, serving
 
 SECOND = {
@@ -136,3 +137,16 @@ def test_an_account_of_the_file_has_an_endpoint_of_its_own_address(
         {"url": "https://pay.example/webhooks/stripe/second", "enabled_events": ["*"]}
     )
     assert endpoint().startswith("second  endpoint  ok")
+
+
+@pytest.mark.usefixtures("provider")
+def test_a_provider_without_a_check_is_shown_and_not_wrong(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nothing says that it is right either."""
+    for name, value in EXAMPLEPAY.items():
+        monkeypatch.setenv(f"{PREFIX}{name}", value)
+    assert main(["accounts", "check", "examplepay"]) == 0
+    assert capsys.readouterr().out == (
+        "examplepay  account  not asked  its provider has no check\n"
+    )

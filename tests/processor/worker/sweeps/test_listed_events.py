@@ -168,3 +168,34 @@ def test_what_is_not_listed_any_more_is_forgotten(reader: Reader) -> None:
     reader.read(0, [event("evt_1", 0)])
     reader.read(1, [])
     assert not reader.listed._known
+
+
+def test_what_one_reading_meets_twice_is_published_once(reader: Reader) -> None:
+    """Something new shifts the pages of a list that is read meanwhile."""
+    first, second = event("evt_1", 0), event("evt_2", 1)
+    assert reader.read(1, [first], [first, second]) == ["evt_1", "evt_2"]
+
+
+def test_what_is_not_listed_any_more_is_forgotten_after_an_interruption_too(
+    reader: Reader,
+) -> None:
+    """The next reading that comes to the end says what is there."""
+    reader.read(0, [event("evt_1", 0)], ends=False)
+    reader.read(1, [event("evt_2", 1)])
+    assert reader.listed._known == {"evt_2"}
+
+
+def test_nothing_behind_an_event_that_has_not_settled_settles(reader: Reader) -> None:
+    """The cursor would pass that event, and what may come beside it."""
+    reader.read(OLD_S, [event("evt_1", OLD_S), event("evt_2", 0)])
+    assert reader.settled() is None
+
+
+def test_a_page_without_a_time_does_not_undo_what_the_page_before_has_shown(
+    reader: Reader,
+) -> None:
+    """An event a minute later is known, so the first one has settled."""
+    pages = [event("evt_1", 0), event("evt_2", 90)], [event("evt_3", None)]
+    reader.read(90, *pages)
+    reader.read(91, *pages)
+    assert reader.settled() == "evt_1"
