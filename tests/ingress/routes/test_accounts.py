@@ -69,6 +69,18 @@ async def test_another_accounts_secret_opens_no_address(
     assert log.records == []
 
 
+async def test_what_is_wrong_with_an_accounts_webhooks_is_counted_for_it(
+    app: FastAPI, log: Log, metrics: Metrics
+) -> None:
+    """Of many accounts, the one whose secret or endpoint is wrong has to be found."""
+    assert (await _deliver(app, "/webhooks/stripe/second", event(ABOUT), SECRETS[0])).is_error
+    assert (await _deliver(app, "/webhooks/stripe/second", b"[]", SECOND)).is_success
+    refused = metrics.rejected_webhooks.labels("second", "invalid-signature")
+    unreadable = metrics.unreadable_webhooks.labels("second")
+    assert (refused._value.get(), unreadable._value.get()) == (1, 1)
+    assert dict(log.records[0].headers)[headers.PROVIDER] == b"second"
+
+
 @pytest.mark.parametrize(
     "path",
     ["/webhooks/second", "/webhooks/stripe/none", "/webhooks/examplepay/second",

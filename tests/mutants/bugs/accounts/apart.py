@@ -10,6 +10,7 @@ _CLIENTS: Final = "tests/providers/test_file_clients.py::test_{}"
 _FILE: Final = "tests/providers/test_file_accounts.py::test_{}"
 _LISTED: Final = "tests/processor/worker/sweeps/test_listed_events.py::test_{}"
 _RECONCILER: Final = "tests/processor/worker/sweeps/test_reconciler.py::test_{}"
+_ROUTE: Final = "tests/ingress/routes/test_accounts.py::test_{}"
 _SAME: Final = "tests/processor/accounts/test_same_objects.py::test_{}"
 _UNKNOWN: Final = "tests/processor/accounts/test_unknown.py::test_{}"
 
@@ -196,5 +197,21 @@ BUGS: Final = (
         "",
         "a list whose last page has no time is read again from its beginning for ever",
         (_LISTED.format("a_page_without_a_time_does_not_undo_what_the_page_before_has_shown"),),
+    ),
+    Bug(
+        "ingress",
+        "ingress.routes.webhooks:_receive",
+        "context.metrics.rejected_webhooks.labels(reader.name, error.slug)",
+        "context.metrics.rejected_webhooks.labels(reader.provider, error.slug)",
+        "nobody can say which of a hundred accounts has a wrong webhook secret",
+        (_ROUTE.format("what_is_wrong_with_an_accounts_webhooks_is_counted_for_it"),),
+    ),
+    Bug(
+        "ingress",
+        "ingress.routes.webhooks:_verified",
+        "context.metrics.unreadable_webhooks.labels(reader.name)",
+        "context.metrics.unreadable_webhooks.labels(reader.provider)",
+        "nobody can say which of a hundred accounts has a wrong kind of endpoint",
+        (_ROUTE.format("what_is_wrong_with_an_accounts_webhooks_is_counted_for_it"),),
     ),
 )
