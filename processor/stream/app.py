@@ -185,7 +185,7 @@ def wire(
     async def payments(events: StreamT[Any]) -> None:
         taken = batches(events, stream.batch_size, stream.batch_wait_s)
         probing = asyncio.create_task(_probe_postgres(pool, activity, heartbeats[POSTGRES]))
-        looking = asyncio.create_task(unknown.run(partial(_partitions, activity, fenced)))
+        looking = asyncio.create_task(unknown.run(partial(webhook_partitions, activity, fenced)))
         try:
             await _run(taken, processor, stream.batch_size, fenced, activity)
         finally:
@@ -255,7 +255,7 @@ async def _probe_postgres(pool: Pool, activity: Activity, heartbeat: Heartbeat) 
         await asyncio.sleep(PROBE_EVERY_S)
 
 
-def _partitions(activity: Activity, fenced: asyncio.Event) -> frozenset[int]:
+def webhook_partitions(activity: Activity, fenced: asyncio.Event) -> frozenset[int]:
     """Returns the partitions whose webhooks this worker decides now."""
     mine = activity.partitions if fenced.is_set() else ()
     return frozenset(partition for topic, partition in mine if topic == PROVIDER_WEBHOOKS)

@@ -9,10 +9,12 @@ from prometheus_client import CollectorRegistry
 from ports.errors import PublishError, StoreUnavailableError
 from ports.records import ConsumedRecord, RecordOffset
 from postgres.stores import Pool, PostgresUnread
+from processor.stream import app
 from processor.stream.metrics import StreamMetrics
 from processor.stream.unknown_accounts import AGAIN_AFTER_S, UnknownAccounts
+from processor.stream.watchdog import Activity
 from schemas import headers
-from schemas.topics import PROVIDER_WEBHOOKS
+from schemas.topics import PAYMENT_COMMANDS, PROVIDER_WEBHOOKS
 from tests.processor.accounts.records import (
     KNOWING,
     LACKING,
@@ -196,6 +198,15 @@ async def test_an_outage_or_a_defect_ends_no_look(
     assert shown == [3, None, 4]
     levels = [r.levelname for r in caplog.records if fields(r)["event"].endswith("not_looked")]
     assert levels == [level]
+
+
+def test_a_process_looks_only_at_partitions_that_it_has_fenced() -> None:
+    """Until then a former owner may decide there. During a rebalance it has none."""
+    activity, fenced = Activity(), asyncio.Event()
+    activity.partitions = frozenset({(PROVIDER_WEBHOOKS, 1), (PAYMENT_COMMANDS, 2)})
+    assert app.webhook_partitions(activity, fenced) == frozenset()
+    fenced.set()
+    assert app.webhook_partitions(activity, fenced) == {1}
 
 
 async def test_it_ends_with_its_process(stream: Stream, monkeypatch: pytest.MonkeyPatch) -> None:

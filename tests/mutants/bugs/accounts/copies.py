@@ -243,4 +243,22 @@ BUGS: Final = (
         (_WORKER.format("a_call_that_was_tried_before_waits_too"),),
         servers=True,
     ),
+    Bug(
+        "stream",
+        "processor.stream.app:webhook_partitions",
+        "if fenced.is_set() else ()",
+        "",
+        "while a former owner still decides, two processes send its records again",
+        (_TAKEN_UP.format("a_process_looks_only_at_partitions_that_it_has_fenced"),),
+        servers=True,
+    ),
+    Bug(
+        "stream",
+        "processor.stream.app:webhook_partitions",
+        "if topic == PROVIDER_WEBHOOKS",
+        "",
+        "a process takes up what another one decides",
+        (_TAKEN_UP.format("a_process_looks_only_at_partitions_that_it_has_fenced"),),
+        servers=True,
+    ),
 )
