@@ -376,3 +376,12 @@ async def test_every_read_is_counted_once_and_no_call() -> None:
     counted = worker.registry.get_sample_value
     assert counted("payments_provider_reads_total", {"provider": "stripe"}) == 3
     assert counted("payments_provider_reads_total", {"provider": "stripe list"}) is None
+
+
+async def test_how_long_a_request_waited_is_measured() -> None:
+    """Not since when the process runs."""
+    worker = Worker(Store())
+    for _ in range(3):
+        await worker.take(CALL)
+    assert worker.counted("rate_budget_wait_seconds_count", CALL) == 3
+    assert worker.counted("rate_budget_wait_seconds_sum", CALL) < 1.0

@@ -5,6 +5,7 @@ from typing import Final
 from tests.mutants.planted import Bug
 
 _APART: Final = "tests/processor/accounts/test_sweeps_apart.py::test_{}"
+_BUDGET: Final = "tests/processor/worker/test_rate_budget.py::test_{}"
 _CLAIMS: Final = "tests/processor/worker/test_call_claims.py::test_{}"
 _CLIENTS: Final = "tests/providers/test_file_clients.py::test_{}"
 _FILE: Final = "tests/providers/test_file_accounts.py::test_{}"
@@ -213,5 +214,13 @@ BUGS: Final = (
         "context.metrics.unreadable_webhooks.labels(reader.provider)",
         "nobody can say which of a hundred accounts has a wrong kind of endpoint",
         (_ROUTE.format("what_is_wrong_with_an_accounts_webhooks_is_counted_for_it"),),
+    ),
+    Bug(
+        "worker",
+        "processor.worker.rate_budget:SharedBudget.take",
+        "waited_s = self._now() - began",
+        "waited_s = self._now()",
+        "the wait for the budget is shown as the age of the process",
+        (_BUDGET.format("how_long_a_request_waited_is_measured"),),
     ),
 )
