@@ -134,6 +134,7 @@ class SimulatorControl:
         """Switch these faults on and all others off."""
         (await self._http.put("/faults", json=faults)).raise_for_status()
 
-    async def authenticate(self, intent: str) -> None:
-        """Act as the customer, who authenticates with the bank."""
-        await self.post(f"/payment_intents/{intent}/complete_action", {"outcome": "succeed"})
+    async def authenticate(self, intent: str, account: str | None = None) -> None:
+        """Act as the customer, who authenticates with the bank; perhaps of another account."""
+        query = "" if account is None else f"?account={account}"
+        await self.post(f"/payment_intents/{intent}/complete_action{query}", {"outcome": "succeed"})

@@ -4,12 +4,15 @@ import asyncio
 import json
 import time
 from collections import Counter
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 from decisions.decode import Decoder
 from domain.inputs import Input
 from domain.status import Status
 from messaging.log_reader import records
+from ports.provider import Account
 from ports.records import ConsumedRecord, DeadLetter, RecordOffset
 from processor.ops import invariants
 from processor.ops.invariants import Evidence
@@ -54,9 +57,14 @@ def check(evidence: Evidence) -> None:
     assert not found, f"violated invariants\n{shown}"
 
 
-async def agrees_with_oracle(stack: Stack, evidence: Evidence) -> None:
-    """Asserts that each payment equals the oracle's result for the accepted inputs."""
-    taken_in = await _taken_in(stack, evidence)
+async def agrees_with_oracle(
+    stack: Stack, evidence: Evidence, further: Mapping[str, Account] = MappingProxyType({})
+) -> None:
+    """Asserts that each payment equals the oracle's result for the accepted inputs.
+
+    ``further`` are accounts beside the settings' own, by their names here.
+    """
+    taken_in = await _taken_in(stack, evidence, further)
     for payment_id, payment in evidence.payments.items():
         expected = meaning_of(payment_id, taken_in[payment_id])
         stored = json.loads(payment.snapshot)
@@ -82,7 +90,9 @@ def _moved(dispute: Any) -> dict[str, tuple[int, int, int]]:
     }
 
 
-async def _taken_in(stack: Stack, evidence: Evidence) -> dict[str, list[Input]]:
+async def _taken_in(
+    stack: Stack, evidence: Evidence, further: Mapping[str, Account]
+) -> dict[str, list[Input]]:
     """The inputs with an effect by payment, decoded from the log, in the recorded order."""
     by_position: dict[RecordOffset, ConsumedRecord] = {}
     for topic in PROCESSOR_SOURCES:
@@ -99,6 +109,7 @@ async def _taken_in(stack: Stack, evidence: Evidence) -> dict[str, list[Input]]:
         {
             "stripe": StripeTranslator(accounts.STRIPE),
             "examplepay": ExamplePayTranslator(accounts.EXAMPLEPAY),
+            **{name: StripeTranslator(account, name) for name, account in further.items()},
         }
     )
     found: dict[str, list[Input]] = {}
@@ -111,11 +122,17 @@ async def _taken_in(stack: Stack, evidence: Evidence) -> dict[str, list[Input]]:
     return found
 
 
-async def agrees_with_provider(stack: Stack, evidence: Evidence) -> None:
-    """Asserts one object per payment at the provider, with the same final state and amounts."""
+async def agrees_with_provider(
+    stack: Stack, evidence: Evidence, account: str | None = None
+) -> None:
+    """Asserts one object per payment at the provider, with the same final state and amounts.
+
+    In the account of the settings, or in another one, by the provider's name for it.
+    """
+    query = "" if account is None else f"?account={account}"
     async with SimulatorControl(stack.simulator_url) as simulator:
-        objects = await simulator.get("/objects")
-        executions = (await simulator.get("/executions"))["executions"]
+        objects = await simulator.get(f"/objects{query}")
+        executions = (await simulator.get(f"/executions{query}"))["executions"]
     # a key's generation is after the dot
     # and an error of the simulator comes after the deed, as Stripe's may
     done = {

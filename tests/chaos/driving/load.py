@@ -11,6 +11,7 @@ import httpx
 from sandbox.client import Json, SimulatorControl
 from sandbox.stories import AUTHENTICATES, STORIES
 from tests.chaos.driving.client import Client, RefusedError
+from tests.chaos.stack import second_account
 
 #: No payment is started while this many are unfinished.
 UNFINISHED_MAX: Final = 250
@@ -79,8 +80,11 @@ class Load:
         self._act(payment)
 
     async def _create(self, number: int, name: str) -> None:
+        body = dict(STORIES[name].body)
+        if number % second_account.ONE_IN == 0:
+            body["provider"] = second_account.NAME
         accepted = await self._client.post(
-            "create", "/v1/payments", STORIES[name].body, f"chaos-{self._seed}-{number}"
+            "create", "/v1/payments", body, f"chaos-{self._seed}-{number}"
         )
         self.stories[accepted["id"]] = name
         if accepted["id"] in self._last:  # its first versions came before the response
@@ -95,7 +99,7 @@ class Load:
             if rule.when(payment) and (payment_id, number) not in self._fired:
                 self._fired.add((payment_id, number))
                 if rule.operation == AUTHENTICATES:
-                    self._spawn(self._customer_acts(payment["provider_object_id"]))
+                    self._spawn(self._customer_acts(payment))
                     continue
                 path = f"/v1/payments/{payment_id}/{rule.operation}"
                 self._spawn(self._operate(rule.operation, path, dict(rule.body), str(number)))
@@ -107,11 +111,13 @@ class Load:
         if self._choose.random() < READ_SHARE:
             await self._client.read_payment(accepted["payment_id"])
 
-    async def _customer_acts(self, intent: str) -> None:
+    async def _customer_acts(self, payment: Json) -> None:
         """Completes the customer's authentication, with retries."""
+        is_seconds = payment["provider"] == second_account.NAME
+        account = second_account.ACCOUNT.name if is_seconds else None
         while True:
             try:
-                await self._provider.authenticate(intent)
+                await self._provider.authenticate(payment["provider_object_id"], account)
             except httpx.HTTPStatusError:
                 return  # an earlier try succeeded, but its response was lost
             except httpx.HTTPError:

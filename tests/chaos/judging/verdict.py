@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Final
 
 import psycopg
@@ -9,6 +10,7 @@ import psycopg
 from processor.ops import invariants
 from processor.ops.invariants import Evidence
 from tests.chaos.history import History, Outcome, Stored, Violation
+from tests.chaos.stack import second_account
 from tests.chaos.stack.world import World
 from tests.service import evidence
 from tests.support.programs.gathering import gather
@@ -37,8 +39,13 @@ async def judge(world: World, found: Evidence) -> None:
     for code, violations in invariants.check(found).items():
         for what in violations:
             history.record(Violation(code=code, what=what))
-    await _compare(history, "oracle", lambda: evidence.agrees_with_oracle(world.stack, found))
-    await _compare(history, "provider", lambda: evidence.agrees_with_provider(world.stack, found))
+    further = {second_account.NAME: second_account.ACCOUNT}
+    await _compare(
+        history, "oracle", lambda: evidence.agrees_with_oracle(world.stack, found, further)
+    )
+    for account in (None, second_account.ACCOUNT.name):
+        compare = partial(evidence.agrees_with_provider, world.stack, found, account)
+        await _compare(history, "provider", compare)
     for payment in found.payments.values():
         history.record(Stored(
             payment_id=payment.payment_id, version=payment.version, status=payment.status

@@ -9,8 +9,10 @@ import aiohttp
 import msgspec
 from aiohttp import web
 
+from providers.stripe.webhooks import NAME, scoped
 from sandbox.supervision.ports import HOST
 from tests.chaos.history import Accepted, History, Invoked, Refused, Unknown
+from tests.chaos.stack import second_account
 
 PATH: Final = "/webhooks/stripe"
 RESPONSE_TIMEOUT_S: Final = 5.0
@@ -43,11 +45,14 @@ class Gateway:
         """Forwards one delivery."""
         body = await request.read()
         (link, url), number = next(self._turns), self._history.number()
-        key = _EVENT_ID(body).id
+        name = second_account.NAME if request.path == second_account.PATH else NAME
+        key = scoped(name, _EVENT_ID(body).id)
         self._history.record(Invoked(number=number, operation="webhook", key=key, via=link))
         headers = {name: request.headers[name] for name in _PASSED_ON}
         try:
-            async with self._session.post(url + PATH, data=body, headers=headers) as response:
+            async with self._session.post(
+                url + request.path, data=body, headers=headers
+            ) as response:
                 await response.read()
         except aiohttp.ClientConnectorError as error:
             self._history.record(Refused(number=number, why=repr(error)))
@@ -73,7 +78,9 @@ async def serving(port: int, urls: Mapping[str, str], history: History) -> Async
     timeout = aiohttp.ClientTimeout(total=RESPONSE_TIMEOUT_S)
     async with aiohttp.ClientSession(timeout=timeout) as session:
         app = web.Application()
-        app.router.add_post(PATH, Gateway(session, urls, history).deliver)
+        gateway = Gateway(session, urls, history)
+        for path in (PATH, second_account.PATH):
+            app.router.add_post(path, gateway.deliver)
         runner = web.AppRunner(app, access_log=None)
         await runner.setup()
         try:

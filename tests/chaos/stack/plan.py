@@ -20,6 +20,7 @@ from sandbox.supervision.processes import Command
 from sandbox.supervision.readiness import Condition, answers_http
 from sandbox.testing import Infrastructure
 from sandbox.topology import PROJECT
+from tests.chaos.stack import second_account
 from tests.chaos.stack.gateway import PATH
 from tests.chaos.stack.topology import (
     BROKERS,
@@ -150,7 +151,7 @@ class Plan:
         composed = environment.compose(
             settings, self.own, kafka_bootstrap=bootstrap, database_url=server.url(), given={}
         )
-        return {**composed, **ENVIRONMENT}
+        return {**composed, **ENVIRONMENT, **second_account.service_variables(self.folder)}
 
     def simulator(self) -> tuple[Command, Condition]:
         """The provider; its webhooks go to the gateway."""
@@ -160,6 +161,7 @@ class Plan:
             **environment.simulator_environment(settings, self.own, StateFolder(self.folder)),
             "PAYMENTS_SIMULATOR_WEBHOOK_URL": url(self.ports[GATEWAY]) + PATH,
             "PAYMENTS_SIMULATOR_SETTLEMENT_DELAY_S": "0.3",
+            **second_account.simulator_variables(url(self.ports[GATEWAY])),
         }
         command = _python(SIMULATOR, ("sandbox.stripe_simulator",), variables)
         return command, answers_http(url(port) + "/_control/stats")
