@@ -39,6 +39,8 @@ async def judge(world: World, found: Evidence) -> None:
     for code, violations in invariants.check(found).items():
         for what in violations:
             history.record(Violation(code=code, what=what))
+    if not any(row.kind.startswith(f"{second_account.NAME}.") for row in found.inbox):
+        history.record(Violation(code="C1", what="nothing happened in the second account"))
     further = {second_account.NAME: second_account.ACCOUNT}
     await _compare(
         history, "oracle", lambda: evidence.agrees_with_oracle(world.stack, found, further)
