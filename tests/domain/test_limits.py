@@ -262,8 +262,9 @@ _NAMING: Final[
 def test_made_up_ids_take_no_room_and_push_out_no_requested_one(where: str) -> None:
     """Any number of them is possible, in any order, and each requested one is kept among them."""
     report, kept = _NAMING[where]
-    asked = [f"re_z{number}" for number in range(2 * UNREQUESTED_IDS_MAX)]
-    made_up = [f"re_{number:02}" for number in range(90)]
+    sides = ("a", "z")  # before all that is made up, and after it
+    asked = [f"re_{side}{number}" for side in sides for number in range(UNREQUESTED_IDS_MAX)]
+    made_up = [f"re_m{number:02}" for number in range(90)]
     reports = [received(report(each, n)) for n, each in enumerate([*asked, *made_up])]
     ends = []
     for order in (reports, reports[::-1], seeded_random().sample(reports, len(reports))):
@@ -288,6 +289,19 @@ def test_each_id_that_a_report_names_is_counted_where_it_is_kept() -> None:
         replay.deliver(received(report("re_z", number)))
         counted.append(count(replay.existing))
     assert counted == [1, 2, 3]
+
+
+def test_made_up_keys_prove_no_refund_that_they_do_not_name() -> None:
+    """However many they are, the refund of somebody else is not the requested one."""
+    replay = replay_until("succeeded")
+    replay.deliver(received(refund("re_z", 300)))
+    for second in range(2 * UNREQUESTED_IDS_MAX):
+        fact = requested_refund_fact("re_m", RefundStatus.SUCCEEDED, second, 300)
+        caused_by = key(f"refund:re_m{second:02}")
+        replay.deliver(received(replace(fact, caused_by=caused_by, claims=None)))
+    shown = {each.id: each.status for each in snapshot(replay.existing).refunds}
+    assert shown.pop("re_z") is RefundStatus.REQUESTED
+    assert list(shown.values()) == [RefundStatus.SUCCEEDED]
 
 
 def test_made_up_keys_leave_our_refund_proven() -> None:

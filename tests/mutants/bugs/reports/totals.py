@@ -21,6 +21,9 @@ _LIMITS: Final = (
 _COUNTED: Final = (
     "tests/domain/test_limits.py::test_each_id_that_a_report_names_is_counted_where_it_is_kept"
 )
+_MADE_UP: Final = (
+    "tests/domain/test_limits.py::test_made_up_keys_prove_no_refund_that_they_do_not_name"
+)
 
 BUGS: Final = (
     Bug(
@@ -117,6 +120,22 @@ BUGS: Final = (
         "*requested.intersection(ids), ",
         "",
         "made-up keys push out the one that proves our refund",
+        (_LIMITS.format("its call key"),),
+    ),
+    Bug(
+        "domain",
+        "domain.facts.refunds:kept_refund_ids",
+        "*requested.intersection(ids), *others",
+        "*requested, *others",
+        "somebody's refund with many made-up keys is shown as the one that the client requested",
+        (_MADE_UP,),
+    ),
+    Bug(
+        "domain",
+        "domain.facts.refunds:kept_refund_ids",
+        "set(ids) - requested",
+        "ids",
+        "which made-up IDs are kept depends on the names of those that were requested",
         (_LIMITS.format("its call key"),),
     ),
     Bug(
