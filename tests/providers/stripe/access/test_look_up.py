@@ -102,10 +102,13 @@ async def test_a_create_is_found_on_any_page(
 async def test_a_clock_skew_is_tolerated(
     api: StripeApi, provider: Simulator, ahead: timedelta, *, found: bool
 ) -> None:
-    """An object created before our try is looked for in the lists, within the allowed skew."""
+    """What was created before or after our tries is looked for within the allowed skew."""
     provider.set_faults(searched_late_s=DAY_S)
     await acknowledged(api, call("create"))
     assert (await api.look_up(call("create"), now() + ahead) is not None) is found
+    # and one that was created after our last try
+    long_before = now() - timedelta(seconds=DAY_S)
+    assert (await api.look_up(call("create"), long_before, now() - ahead) is not None) is found
 
 
 async def test_a_create_that_only_copies_our_id_is_not_found(
