@@ -135,6 +135,22 @@ def test_a_charge_reports_what_was_given_back_in_all(version: str) -> None:
     assert fact.may_be_release
 
 
+@pytest.mark.parametrize(
+    ("currency", "counted", "amount"),
+    [("isk", 500_000, 5000), ("ugx", 900_000, 9000), ("mga", 5000, 500_000), ("jpy", 500, 500)],
+)
+def test_what_was_given_back_in_all_is_in_our_minor_units(
+    currency: str, counted: int, amount: int
+) -> None:
+    """Stripe counts some currencies otherwise, in totals as in the refunds that they list."""
+    refund = {**listed("re_1", counted, 1), "currency": currency}
+    about = charge(amount_refunded=counted, currency=currency, refunds={"data": [refund]})
+    fact = total(about, "2020-08-27")
+    assert (fact.amount, fact.currency) == (amount, currency.upper())
+    (named,) = fact.listed
+    assert (named.amount, named.currency, named.object_id) == (amount, currency.upper(), INTENT)
+
+
 @pytest.mark.parametrize("version", ["2018-11-08", "2020-08-27"])
 def test_a_charges_list_names_the_refunds(version: str) -> None:
     """The key is that of the newest one, which caused the event."""

@@ -95,6 +95,17 @@ BUGS: Final = (
     ),
     Bug(
         "providers",
+        "providers.stripe.charges:charge_refunded",
+        "from_stripe(charge.amount_refunded, charge.currency.upper())",
+        "from_stripe(charge.amount_refunded, charge.currency)",
+        "a total of 5000 ISK that were given back counts as one of 500000",
+        (
+            "tests/providers/stripe/test_versions.py::"
+            "test_what_was_given_back_in_all_is_in_our_minor_units",
+        ),
+    ),
+    Bug(
+        "providers",
         "providers.stripe.refunds:_fact",
         "from_stripe(refund.amount, currency)",
         "refund.amount",
