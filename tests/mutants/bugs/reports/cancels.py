@@ -7,6 +7,10 @@ from tests.mutants.planted import Bug
 _HISTORIES: Final = "tests/domain/test_histories.py::test_{}"
 _LOOK_UP: Final = "tests/providers/stripe/access/test_look_up.py::test_{}"
 _CONFORMANCE: Final = "tests/conformance/test_calls.py::test_{}"
+_AROUND: Final = (
+    "tests/providers/stripe/access/test_cancel_look_up.py::"
+    "test_the_event_of_a_cancel_is_found_somewhat_before_and_after_it"
+)
 
 BUGS: Final = (
     Bug(
@@ -134,5 +138,21 @@ BUGS: Final = (
         "False",
         "a cancel that another call of ours is named for counts as the client's",
         ("tests/domain/facts/test_cancels.py",),
+    ),
+    Bug(
+        "providers",
+        "providers.stripe.access.look_ups:_around",
+        "second - 1",
+        "second",
+        "whose cancel it was stays unknown, where its event has an earlier second than the object",
+        (_AROUND,),
+    ),
+    Bug(
+        "providers",
+        "providers.stripe.access.look_ups:_around",
+        "second + EVENT_WITHIN_S",
+        "second",
+        "whose cancel it was stays unknown, where its event is a second late",
+        (_AROUND,),
     ),
 )
