@@ -72,6 +72,9 @@ _IN_STRIPE: Final = (
         "a_currency_that_stripe_does_not_charge_is_refused",
     ),
 )
+_TOTAL: Final = (
+    "tests/providers/stripe/test_versions.py::test_what_was_given_back_in_all_is_in_our_minor_units"
+)
 
 BUGS: Final = (
     *(
@@ -99,10 +102,7 @@ BUGS: Final = (
         "from_stripe(charge.amount_refunded, charge.currency.upper())",
         "from_stripe(charge.amount_refunded, charge.currency)",
         "a total of 5000 ISK that were given back counts as one of 500000",
-        (
-            "tests/providers/stripe/test_versions.py::"
-            "test_what_was_given_back_in_all_is_in_our_minor_units",
-        ),
+        (_TOTAL,),
     ),
     Bug(
         "providers",
