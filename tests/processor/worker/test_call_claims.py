@@ -17,6 +17,7 @@ from tests.support import database
 from tests.support.builders import NOW, Clock, Log, event_body
 from tests.support.programs.calling import KEY, LEASE_S, Caller, as_input, create_due_calls
 from tests.support.programs.folding import ONE
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.anyio
 
@@ -262,6 +263,26 @@ async def test_an_unproved_event_never_postpones_a_call(pool: Pool) -> None:
     await database.process(pool, log.event(ONE, event))
     (again,) = await claim(pool, NOW - LEASE)
     assert again.attempts == 2
+
+
+async def test_a_call_in_flight_is_not_claimed_again_after_its_first_lease(
+    pool: Pool, clock: Clock
+) -> None:
+    """Each renewal lasts for a whole lease, so no other worker makes the call meanwhile."""
+    await create_due_calls(pool, 1)
+    caller = Caller(pool, clock, call_lease_s=1.5)
+    caller.provider.gate = asyncio.Event()
+    assert await caller.calls.claim_and_start() == 1
+    clock.forward(3600)
+
+    async def is_renewed() -> bool:
+        return await caller.due_at() >= clock() + timedelta(seconds=1.5)
+
+    await until(is_renewed, 5)
+    assert await claim(pool, clock()) == []
+    caller.provider.gate.set()
+    await caller.finished()
+    assert await caller.row("state", "attempts") == ("done", 1)
 
 
 class SlowClaims(PostgresOutbox):

@@ -202,4 +202,22 @@ BUGS: Final = (
         ),
         servers=True,
     ),
+    Bug(
+        "sql",
+        "postgres.looks:END",
+        " and wished_at is null",
+        "",
+        "a look that a notice wished for is ended before it was taken",
+        (_SWEEP.format("a_wish_that_comes_before_a_look_is_ended_stays"),),
+        servers=True,
+    ),
+    Bug(
+        "sql",
+        "postgres.notices:END",
+        "where event_id = %s and next_at is not null",
+        "where event_id = %s",
+        "a worker that led before rewrites what became of a notice",
+        (_SWEEP.format("a_notice_stays_as_it_ended"),),
+        servers=True,
+    ),
 )

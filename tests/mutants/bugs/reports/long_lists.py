@@ -8,6 +8,9 @@ _LONG: Final = "tests/providers/stripe/access/test_long_lists.py::test_{}"
 _MANY: Final = _LONG.format(
     "a_create_that_never_happened_among_many_payments_is_proved_in_bounded_attempts"
 )
+_REFUND: Final = "tests/providers/stripe/access/test_refund_look_up.py::test_{}"
+_FAR: Final = _REFUND.format("an_event_of_another_time_tells_as_much_where_only_some_are_near")
+_TIMELESS: Final = _REFUND.format("a_refund_that_is_listed_without_its_time_is_found")
 
 BUGS: Final = (
     Bug(
@@ -97,5 +100,37 @@ BUGS: Final = (
         "True",
         "the look-up of a refund reads the events of every refund of the account",
         (_LONG.format("a_refund_among_many_is_found_with_few_requests"),),
+    ),
+    Bug(
+        "providers",
+        "providers.stripe.access.look_ups:LookUps._find_refund",
+        "and len(ours) < len(possible)",
+        "and not ours",
+        "a refund that another call made is taken for ours, which is never made",
+        (_FAR,),
+    ),
+    Bug(
+        "providers",
+        "providers.stripe.access.look_ups:LookUps._find_refund",
+        'if "created" in item:',
+        "if True:",
+        "a refund that is listed without its time keeps the outcome unknown for ever",
+        (_TIMELESS,),
+    ),
+    Bug(
+        "providers",
+        "providers.stripe.access.look_ups:_is_about_any",
+        '{item["id"], item.get("charge")}',
+        '{item["id"]}',
+        "in an account of an old version a refund of ours stays unknown for ever",
+        (_TIMELESS,),
+    ),
+    Bug(
+        "providers",
+        "providers.stripe.access.look_ups:_ascribed",
+        "for item in near} - ascribed.keys()",
+        "for item in near}",
+        "somebody's refund of the same second keeps ours unknown for ever",
+        (_REFUND.format("somebodys_refund_of_the_same_second_leaves_ours"),),
     ),
 )

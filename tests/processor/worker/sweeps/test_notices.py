@@ -14,7 +14,7 @@ from ports.provider import (
     NotPermittedError,
     ProviderUnavailableError,
 )
-from ports.work_items import KeptNotice
+from ports.work_items import Followed, KeptNotice
 from postgres.notices import PostgresNotices
 from postgres.stores import Pool, PostgresRouting
 from processor.worker.sweeps import notices, schedule
@@ -177,6 +177,23 @@ async def test_a_wish_that_comes_during_a_look_stays(ended: Sweeping, pool: Pool
     await ended.store.note_looks([schedule.taken(look, None, timedelta(seconds=120), NOW)])
     assert await wished(pool) == [ONE]
     assert event_ids(await ended.round()) == ["re_1.a"]
+
+
+async def test_a_wish_that_comes_before_a_look_is_ended_stays(ended: Sweeping, pool: Pool) -> None:
+    """The look of a payment that has ended was due without it, and is ended as not needed."""
+    await follow(ended)
+    await ended.store.end_looks([ONE])
+    assert await wished(pool) == [ONE]
+    assert event_ids(await ended.round()) == ["re_1.a"]
+
+
+async def test_a_notice_stays_as_it_ended(ended: Sweeping, pool: Pool) -> None:
+    """Another worker, that led before, may still follow it."""
+    await follow(ended)
+    before = await outcome(pool)
+    late = Followed(NOTICE, "its content could not be had", is_given_up=True)
+    await PostgresNotices(pool).end_notice(late, NOW)
+    assert await outcome(pool) == before
 
 
 @pytest.mark.parametrize(

@@ -22,9 +22,9 @@ def _refund(refund_id: str, made: int = _AT) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _event(type_: str, about: str, key: str = _KEY) -> dict[str, Any]:
+def _event(type_: str, about: str, key: str = _KEY, at: int = _AT) -> dict[str, Any]:
     return {
-        "id": f"evt_{about}_{key}", "type": type_, "created": _AT,
+        "id": f"evt_{about}_{key}", "type": type_, "created": at,
         "data": {"object": {"id": about}},
         "request": {"id": "req_1", "idempotency_key": key},
     }  # fmt: skip
@@ -35,8 +35,14 @@ def lists(api: StripeApi, monkeypatch: pytest.MonkeyPatch) -> dict[str, list[Any
     """What Stripe lists, by path: the newest first."""
     listed: dict[str, list[Any]] = {"/v1/refunds": [], "/v1/events": []}
 
-    async def get(path: str, **_: Any) -> Any:
-        return {"data": listed[path], "has_more": False}, None
+    async def get(path: str, **asked: Any) -> Any:
+        window = {"gte": 0, **asked.get("created", {})}
+        asked_for = [
+            each
+            for each in listed[path]
+            if window["gte"] <= each.get("created", _AT) <= window.get("lte", _AT + 86_400)
+        ]
+        return {"data": asked_for, "has_more": False}, None
 
     monkeypatch.setattr(api._look_ups._readings, "_get", get)
     return listed
@@ -99,6 +105,34 @@ async def test_a_refund_that_another_call_made_is_not_taken(
 
 
 @pytest.mark.parametrize(
+    "event", [_event("refund.created", "re_1"), _event("charge.refunded", "ch_1")]
+)
+async def test_a_refund_that_is_listed_without_its_time_is_found(
+    api: StripeApi, lists: dict[str, list[Any]], event: dict[str, Any]
+) -> None:
+    """Its event is looked for in the whole time of the tries."""
+    untimed = _refund("re_1")
+    del untimed["created"]
+    lists["/v1/refunds"] = [_refund("re_2", _AT - 600), untimed]
+    lists["/v1/events"] = [event]
+    assert await _found(api) == Acknowledged("re_1")
+
+
+async def test_an_event_of_another_time_tells_as_much_where_only_some_are_near(
+    api: StripeApi, lists: dict[str, list[Any]]
+) -> None:
+    """What another call made is not taken, though its event is an hour late: ours is made."""
+    lists["/v1/refunds"] = [_refund("re_2"), _refund("re_1")]
+    lists["/v1/events"] = [
+        _event("refund.created", "re_2", key="somebody", at=_AT + 3600),
+        _event("refund.created", "re_1", key="somebody"),
+    ]
+    assert await _found(api) is None
+    lists["/v1/events"][0] = _event("refund.created", "re_2", at=_AT + 3600)
+    assert await _found(api) == Acknowledged("re_2")
+
+
+@pytest.mark.parametrize(
     ("other_made", "is_found"), [(_AT - 600, True), (_AT + 600, True), (_AT, False)]
 )
 async def test_a_charges_event_proves_the_only_refund_that_it_can_be_about(
@@ -115,8 +149,8 @@ async def test_a_charges_event_proves_the_only_refund_that_it_can_be_about(
 async def test_somebodys_refund_of_the_same_second_leaves_ours(
     api: StripeApi, lists: dict[str, list[Any]]
 ) -> None:
-    """Its own event names another key, so the charge's event is about the other one."""
-    lists["/v1/refunds"] = [_refund("re_2"), _refund("re_1")]
+    """Its own event names another key, so the charge's event is about the other one of then."""
+    lists["/v1/refunds"] = [_refund("re_2"), _refund("re_1"), _refund("re_0", _AT - 600)]
     lists["/v1/events"] = [
         _event("charge.refunded", "ch_1"),
         _event("refund.created", "re_1", key="somebody"),
