@@ -271,14 +271,15 @@ async def test_a_call_in_flight_is_not_claimed_again_after_its_first_lease(
     """Each renewal lasts for a whole lease, so no other worker makes the call meanwhile."""
     await create_due_calls(pool, 1)
     caller = Caller(pool, clock, call_lease_s=1.5)
+    caller.provider.responses = [Acknowledged("pi_1")]
     caller.provider.gate = asyncio.Event()
     assert await caller.calls.claim_and_start() == 1
-    clock.forward(3600)
+    clock.forward(LEASE_S)
 
     async def is_renewed() -> bool:
         return await caller.due_at() >= clock() + timedelta(seconds=1.5)
 
-    await until(is_renewed, 5)
+    await until(is_renewed, 10)
     assert await claim(pool, clock()) == []
     caller.provider.gate.set()
     await caller.finished()
