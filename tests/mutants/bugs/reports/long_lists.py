@@ -133,4 +133,12 @@ BUGS: Final = (
         "somebody's refund of the same second keeps ours unknown for ever",
         (_REFUND.format("somebodys_refund_of_the_same_second_leaves_ours"),),
     ),
+    Bug(
+        "providers",
+        "providers.stripe.access.look_ups:_may_be_made",
+        'item.get("created", since)',
+        'item.get("created", 0)',
+        "a refund that is listed without its time is not found, and made a second time",
+        (_TIMELESS,),
+    ),
 )
