@@ -187,6 +187,16 @@ def test_of_refunds_of_one_second_the_key_is_that_of_the_one_that_it_names(
     assert fact.caused_by == key
 
 
+def test_of_refunds_of_one_second_one_that_names_another_of_ours_has_not_the_key() -> None:
+    """Two of our calls may give back in one second: each event proves its own refund alone."""
+    ours, other = (identity.refund_id(PAYMENT, f"refund-{number}") for number in (1, 2))
+    data = [listed("re_2", 200, CREATED), listed("re_1", 100, CREATED)]
+    data[0]["metadata"] = {"refund_id": other}
+    about = charge(refunds={"object": "list", "data": data})
+    fact = total(about, "2020-08-27", f"{PAYMENT}:refund:{ours}")
+    assert [f.caused_by for f in fact.listed] == [None, None]
+
+
 @pytest.mark.parametrize("version", ["2024-10-28.acacia", NEWEST])
 def test_a_charge_counts_nothing_where_refunds_are_reported(version: str) -> None:
     """It proves that our own refund was made, and adds nothing to another."""

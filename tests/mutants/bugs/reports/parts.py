@@ -89,4 +89,14 @@ BUGS: Final = (
         "one refund of another form ends every look",
         (_SIMULATOR.format("a_part_that_cannot_be_read_stops_no_other"),),
     ),
+    Bug(
+        "providers",
+        "providers.stripe.refunds:listed_refunds",
+        "and _claims(r) == key.name",
+        "and _claims(r)",
+        "of two refunds of one second, one is proven by the key of the other",
+        (
+            "tests/providers/stripe/test_versions.py::test_of_refunds_of_one_second_one_that_names_another_of_ours_has_not_the_key",
+        ),
+    ),
 )
