@@ -5,7 +5,6 @@ from typing import Final
 
 import msgspec
 
-from domain.call_key import CallKey, Operation
 from domain.inputs import Fact, RefundFact
 from domain.status import RefundStatus
 from providers.stripe.currencies import from_stripe
@@ -21,17 +20,15 @@ _CHARGE: Final = msgspec.json.Decoder(Charge)
 def charge_refunded(event: Event, at: datetime) -> Fact:
     """Returns what was given back in all, with the refunds that the charge lists.
 
-    Where ``refund.*`` events report every refund, this one counts nothing: it only proves that a
-    refund of ours was made, if it carries that call's key.
+    Where ``refund.*`` events report every refund, this one counts nothing, not even the key of our
+    own call: it must not use up the event ID, under which an older form has the total.
     """
-    counts = not has(event.api_version, REFUND_EVENTS)
-    cause = CallKey.parse(event.key)
-    if not counts and (cause is None or cause.operation is not Operation.REFUND):
+    if has(event.api_version, REFUND_EVENTS):
         return told_by_others(event)
     charge = _CHARGE.decode(event.data.object)
     if charge.payment_intent is None:
         return of_no_intent(event)
-    listed = charge.refunds.data if counts and charge.refunds is not None else []
+    listed = charge.refunds.data if charge.refunds is not None else []
     return RefundFact(
         event_id=event.id,
         occurred_at=at,
@@ -39,7 +36,7 @@ def charge_refunded(event: Event, at: datetime) -> Fact:
         ref=charge.id,
         refund_id=provider_made_id("ref", "stripe", charge.id),
         status=RefundStatus.SUCCEEDED,
-        amount=from_stripe(charge.amount_refunded, charge.currency.upper()) if counts else 0,
+        amount=from_stripe(charge.amount_refunded, charge.currency.upper()),
         currency=charge.currency.upper(),
         caused_by=event.key,
         may_be_release=not has(event.api_version, RELEASES_ARE_NO_REFUNDS),
