@@ -91,7 +91,7 @@ PIPELINE_BUGS: Final = (
     _pipeline_bug("never published again", 1, batch_processor=stream.NeverPublishesAgain),
     _pipeline_bug("published from memory", 751, 3026, batch_processor=stream.PublishesFromMemory),
     _pipeline_bug(
-        "only the unpublished published", 3109, batch_store=stream.PublishesOnlyTheUnpublished
+        "only the unpublished published", 3360, batch_store=stream.PublishesOnlyTheUnpublished
     ),
     _pipeline_bug("added before the commit", 12, batch_processor=stream.AddsBeforeCommit),
     _pipeline_bug("parked events dropped", 5, batch_store=stream.LosesParkedInputs),
