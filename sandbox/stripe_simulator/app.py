@@ -10,7 +10,6 @@ from starlette.routing import BaseRoute, Route
 from starlette.types import Receive, Scope, Send
 
 from sandbox.stripe_simulator.accounts.directory import Directory, Grant, Resident
-from sandbox.stripe_simulator.accounts.endpoints import Endpoints
 from sandbox.stripe_simulator.accounts.rate_limit import RateLimit
 from sandbox.stripe_simulator.api.idempotency import IdempotencyKeys
 from sandbox.stripe_simulator.api.operations import OPERATIONS, Operation
@@ -27,6 +26,7 @@ from sandbox.stripe_simulator.errors import ApiError
 from sandbox.stripe_simulator.events import Journal
 from sandbox.stripe_simulator.faults import FaultSwitch
 from sandbox.stripe_simulator.settings import SimulatorSettings
+from sandbox.stripe_simulator.storage.endpoints import Endpoints
 from sandbox.stripe_simulator.storage.store import Store
 from sandbox.stripe_simulator.timers import OFFSET_NOTE, Timers
 from sandbox.stripe_simulator.webhooks.delivery import WebhookSender

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 
 from stripe import api_version
 
-from sandbox.stripe_simulator.accounts.endpoints import Endpoints
 from sandbox.stripe_simulator.chance import Chance
 from sandbox.stripe_simulator.clock import Clock
 from sandbox.stripe_simulator.delivery_plan import PlannedDelivery, plan_delivery
 from sandbox.stripe_simulator.faults import FaultSwitch
 from sandbox.stripe_simulator.lost_events import LostEvents
 from sandbox.stripe_simulator.rendering import NO_RELEASE_REFUNDS, is_sent, render
+from sandbox.stripe_simulator.storage.endpoints import Endpoints
 from sandbox.stripe_simulator.storage.store import Store, encode
 from sandbox.stripe_simulator.storage.types import JsonObject
 

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import aiohttp
 
-from sandbox.stripe_simulator.accounts.endpoints import Receiver
 from sandbox.stripe_simulator.delivery_plan import Kind
 from sandbox.stripe_simulator.events import Due
 from sandbox.stripe_simulator.rendering import of_account
+from sandbox.stripe_simulator.storage.endpoints import Receiver
 from sandbox.stripe_simulator.storage.store import decode, encode
 from sandbox.stripe_simulator.webhooks.signing import signed_with_all
 from sandbox.stripe_simulator.world import World
