@@ -9,8 +9,8 @@ from starlette.requests import Request
 from starlette.routing import BaseRoute, Route
 from starlette.types import Receive, Scope, Send
 
-from sandbox.stripe_simulator.accounts.directory import Directory, Grant, Resident
 from sandbox.stripe_simulator.accounts.rate_limit import RateLimit
+from sandbox.stripe_simulator.api.directory import Directory, Grant, Resident
 from sandbox.stripe_simulator.api.idempotency import IdempotencyKeys
 from sandbox.stripe_simulator.api.operations import OPERATIONS, Operation
 from sandbox.stripe_simulator.api.pipeline import Pipeline

@@ -15,8 +15,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from sandbox.stripe_simulator.accounts.directory import Grant, Resident
 from sandbox.stripe_simulator.api.connection import reset_connection, wait_for_disconnect
+from sandbox.stripe_simulator.api.directory import Grant, Resident
 from sandbox.stripe_simulator.api.expand import expand
 from sandbox.stripe_simulator.api.forms import decode_form
 from sandbox.stripe_simulator.api.idempotency import IdempotencyKeys, StoredResponse, Use

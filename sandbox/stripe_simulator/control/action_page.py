@@ -8,7 +8,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from domain.money import format_amount
-from sandbox.stripe_simulator.accounts.directory import Directory
+from sandbox.stripe_simulator.api.directory import Directory
 from sandbox.stripe_simulator.control.control import CompleteAction, complete_action
 from sandbox.stripe_simulator.control.control_http import read_body, with_json_errors
 from sandbox.stripe_simulator.storage.types import JsonObject

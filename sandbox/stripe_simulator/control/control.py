@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from sandbox.stripe_simulator.accounts.directory import Directory
+from sandbox.stripe_simulator.api.directory import Directory
 from sandbox.stripe_simulator.control.control_http import BodyT, read_body, with_json_errors
 from sandbox.stripe_simulator.errors import ResourceMissingError, StateError
 from sandbox.stripe_simulator.events import Cause

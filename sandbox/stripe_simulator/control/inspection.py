@@ -7,7 +7,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from sandbox.stripe_simulator.accounts.directory import Directory, Resident
+from sandbox.stripe_simulator.api.directory import Directory, Resident
 from sandbox.stripe_simulator.api.webhook_endpoints import install_preset
 from sandbox.stripe_simulator.control.control_http import with_json_errors
 from sandbox.stripe_simulator.errors import ParameterError

@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-from sandbox.stripe_simulator.accounts.directory import Directory
+from sandbox.stripe_simulator.api.directory import Directory
 from sandbox.stripe_simulator.control.control_http import read_body, with_json_errors
 from sandbox.stripe_simulator.lost_events import TYPE, LostEvent, LostEvents
 from sandbox.stripe_simulator.storage.store import encode

@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-from sandbox.stripe_simulator.accounts.directory import Directory
+from sandbox.stripe_simulator.api.directory import Directory
 from sandbox.stripe_simulator.control.control_http import read_body, with_json_errors
 from sandbox.stripe_simulator.storage.store import encode
 from sandbox.stripe_simulator.world import World

@@ -10,7 +10,7 @@ import httpx
 import pytest
 import stripe
 
-from sandbox.stripe_simulator.accounts.directory import masked
+from sandbox.stripe_simulator.api.directory import masked
 from tests.simulator.harness import (
     API_KEY,
     Receiver,
