@@ -12,7 +12,33 @@ _REFUND: Final = "tests/providers/stripe/access/test_refund_look_up.py::test_{}"
 _FAR: Final = _REFUND.format("an_event_of_another_time_tells_as_much_where_only_some_are_near")
 _TIMELESS: Final = _REFUND.format("a_refund_that_is_listed_without_its_time_is_found")
 
+_INTERRUPTED: Final = "tests/providers/stripe/access/test_interrupted_look_ups.py::test_{}"
+
 BUGS: Final = (
+    Bug(
+        "providers",
+        "providers.stripe.access.look_ups:LookUps.outcome",
+        "(call.key, first_tried_at, last_tried_at)",
+        "(call.payment_id, first_tried_at, last_tried_at)",
+        "of two refunds of a payment that are looked up, one is made a second time",
+        (_INTERRUPTED.format("two_calls_of_one_payment_read_for_themselves"),),
+    ),
+    Bug(
+        "providers",
+        "providers.stripe.access.look_ups:LookUps.outcome",
+        "None if last_tried_at is None else",
+        "",
+        "what a try has done since the last look-up is not found",
+        (_INTERRUPTED.format("without_a_last_try_everything_is_read_again"),),
+    ),
+    Bug(
+        "providers",
+        "providers.stripe.access.look_ups:LookUps.outcome",
+        "self._readings.end(key)  # the object",
+        "pass  # the object",
+        "a look-up whose place in a list was deleted fails for ever",
+        (_INTERRUPTED.format("when_the_place_is_gone_everything_is_read_again"),),
+    ),
     Bug(
         "providers",
         "providers.stripe.access.look_ups:LookUps._find_created",
