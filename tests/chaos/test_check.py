@@ -92,6 +92,13 @@ def test_a_good_history_breaks_no_rule() -> None:
     assert broken(GOOD) == set()
 
 
+def test_a_record_that_left_its_event_id_to_another_form_is_recorded() -> None:
+    """Its outcome stands under its place in the log."""
+    mine = "evt_1@provider-webhooks/0/7"
+    left = changed(lambda e: isinstance(e, Outcome) and e.event_id == "evt_1", event_id=mine)
+    assert broken(left) == set()
+
+
 WRONG: Final[tuple[tuple[str, tuple[AnyEntry, ...]], ...]] = (
     ("no violation at rest", (*GOOD, Violation(code="S1", what="a record without an outcome"))),
     ("accepted is recorded", tuple(e for e in GOOD if getattr(e, "event_id", "") != "evt_1"
