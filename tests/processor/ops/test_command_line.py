@@ -36,7 +36,8 @@ FORMS = {
     "accounts add --account": "the ID of an account has the form",
     "accounts add --mode": "is not one of",
     "accounts add --api-key": _REFERENCE, "accounts add --read-api-key": _REFERENCE,
-    "accounts add --webhook-secret": _REFERENCE, "accounts add --requests-per-s": _NUMBER,
+    "accounts add --webhook-secret": _REFERENCE, "accounts add --notice-secret": _REFERENCE,
+    "accounts add --requests-per-s": _NUMBER,
     "accounts add --platform": "a name is of a to z", "accounts rotate --add": _REFERENCE,
     "accounts rotate --remove": _REFERENCE,
 }  # fmt: skip
