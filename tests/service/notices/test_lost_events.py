@@ -10,6 +10,7 @@ import httpx
 import psycopg
 import pytest
 
+from providers.stripe.client import StripeApi
 from sandbox.client import PaymentsClient, SimulatorControl
 from tests.providers.stripe.builders import signed
 from tests.providers.stripe.notices.test_reading import thin
@@ -30,6 +31,8 @@ RARE: Final = {
     "PAYMENTS_STRIPE_NOTICE_SECRETS": SECRET,
 }
 WITHIN_S: Final = 15.0
+#: The lists of all parts; each is read when the worker begins.
+LISTS: Final = 'payments_sweep_completed_timestamp_seconds{sweep="parts/stripe/'
 
 
 @pytest.fixture(scope="module")
@@ -45,6 +48,14 @@ def outcomes(stack: Stack) -> list[tuple[str, int]]:
         return connection.execute(
             "select coalesce(outcome, 'due'), count(*)::integer from notices group by 1 order by 1"
         ).fetchall()
+
+
+async def has_listed_parts(stack: Stack) -> bool:
+    """Whether the worker has read the lists of parts, as once a day."""
+    url = stack.programs["worker"].ready.replace("/readyz", "/metrics")
+    async with httpx.AsyncClient() as http:
+        lines = (await http.get(url)).text.splitlines()
+    return sum(line.startswith(LISTS) for line in lines) == len(StripeApi.part_kinds)
 
 
 async def is_followed(stack: Stack) -> bool:
@@ -65,6 +76,7 @@ async def test_what_was_never_reported_is_right_within_seconds_of_the_notice(rar
         held = await client.create({**BODY, "capture_method": "manual"})
         paid_intent = await _object_of(client, paid, "SUCCEEDED")
         held_intent = await _object_of(client, held, "AUTHORIZED")
+        await until(lambda: has_listed_parts(rare), within_s=30)
         await simulator.post("/lost_events/begin")
         refund = await simulator.post(f"/payment_intents/{paid_intent}/refund", {"amount": 300})
         await simulator.post(f"/payment_intents/{paid_intent}/dispute")
