@@ -33,14 +33,7 @@ from ports.work_items import (
     UnroutedWebhook,
     WaitingRecord,
 )
-from postgres import (
-    history,
-    looks,
-    outbox,
-    partitions,
-    routing,
-    unknown_accounts,
-)
+from postgres import history, looks, outbox, partitions, routing, unknown_accounts
 from postgres.batch import transaction as batch
 from postgres.batch import unpublished
 from postgres.batch.transaction import Connection

@@ -96,7 +96,7 @@ def test_a_wrong_file_changes_nothing_until_it_is_right(words: Words) -> None:
 def test_each_reason_why_a_file_is_refused_is_logged_once(
     words: Words, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A second mistake after the first one is mended, and the same again after a right file."""
+    """A second error after the first one is mended, and the same again after a right file."""
     mapping = Reloading(words.make, lambda: words.at)
     for text in ("wrong-1", "wrong-1", "wrong-2", "one", "wrong-2", "wrong-1"):
         words.write(text)
