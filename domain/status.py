@@ -61,6 +61,36 @@ class Outcome(StrEnum):
     QUARANTINED = "quarantined"  # our own code failed on it
 
 
+class OperationStatus(StrEnum):
+    """How far a client's operation is. REJECTED, DONE and REFUSED are final and never change."""
+
+    ACCEPTED = "accepted"  # in the log, not decided yet
+    APPLIED = "applied"  # the payment allows it; the provider is asked
+    REJECTED = "rejected"  # the payment does not allow it
+    DONE = "done"  # the provider has it; what it led to, the payment says
+    REFUSED = "refused"  # the provider refused it, or the payment ended before it was asked
+
+
+class RejectionCode(StrEnum):
+    """Why a command was rejected, for programs. A code never changes its meaning."""
+
+    UNKNOWN_PAYMENT = "unknown_payment"
+    KEY_REUSED = "idempotency_key_reused"
+    WRONG_STATUS = "wrong_status"
+    PAYMENT_FINAL = "payment_final"
+    ACTION_NEEDED = "customer_action_needed"
+    CANCEL_IN_PROGRESS = "cancel_in_progress"
+    CAPTURE_IN_PROGRESS = "capture_in_progress"
+    AMOUNT_TOO_LARGE = "amount_too_large"
+    AMOUNT_UNKNOWN = "amount_unknown"
+    ALREADY_EXISTS = "already_exists"
+    LIMIT_REACHED = "limit_reached"
+    NOT_EXPIRED = "not_expired"
+
+
+#: The code of an operation that was not sent to the provider, because the payment ended before.
+PAYMENT_ENDED: Final = "payment_ended"
+
 #: The outcomes of inputs that wait: their records are kept, to be decided again.
 WAITING: Final = frozenset({Outcome.PARKED, Outcome.QUARANTINED})
 

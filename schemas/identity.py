@@ -18,6 +18,8 @@ _CHECK_CHARS: Final = 4
 #: The characters of a payment ID after its prefix.
 ID_CHARS: Final = _CORE_CHARS + _CHECK_CHARS
 PAYMENT_ID_PATTERN: Final = rf"^pay_[a-z2-7]{{{ID_CHARS}}}$"
+OPERATION_ID_PATTERN: Final = rf"^op_[a-z2-7]{{{ID_CHARS}}}_[a-z2-7]{{{_CORE_CHARS}}}$"
+_OPERATION_ID: Final = re.compile(OPERATION_ID_PATTERN)
 _PAYMENT_ID: Final = re.compile(PAYMENT_ID_PATTERN)
 _REFUND_ID: Final = re.compile(rf"ref_[a-z2-7]{{{_CORE_CHARS}}}")
 
@@ -68,6 +70,26 @@ def command_event_id(operation: str, body_fingerprint: str) -> str:
     rejected input of its own, and does not drop it as a duplicate.
     """
     return f"cmd_{_digest('command', operation, body_fingerprint)}"
+
+
+def public_operation_id(payment: str, event_id: str) -> str:
+    """Returns the ID under which clients read an operation: payment and command in one.
+
+    ``event_id`` is the command's. So a second body under a known key, which is rejected, is an
+    operation of its own.
+    """
+    return f"op_{payment.removeprefix('pay_')}_{event_id.removeprefix('cmd_')}"
+
+
+def operation_parts(identifier: str) -> tuple[str, str] | None:
+    """Returns the payment ID and the command's event ID of ``public_operation_id``, if it is one.
+
+    Whether there is such an operation, and whose it is, it does not say.
+    """
+    if _OPERATION_ID.fullmatch(identifier) is None:
+        return None
+    _, payment, command = identifier.split("_")
+    return f"pay_{payment}", f"cmd_{command}"
 
 
 def refund_id(payment: str, idempotency_key: str) -> str:

@@ -9,6 +9,7 @@ PROVIDER_WEBHOOKS: Final = "provider-webhooks"
 PROVIDER_WEBHOOKS_UNROUTED: Final = "provider-webhooks-unrouted"
 PROVIDER_RESULTS: Final = "provider-results"
 PAYMENT_STATE: Final = "payment-state"
+PAYMENT_OPERATIONS: Final = "payment-operations"
 DEAD_LETTERS: Final = "dead-letters"
 
 #: Topics whose partitions of one number one worker must own together: they hold a payment's inputs.
@@ -121,6 +122,15 @@ TOPICS: Final[tuple[Topic, ...]] = (
         read_by="downstream services",
         # a reader that is away for half a day still finds every version
         config=compacted(12 * HOUR_MS, 24 * HOUR_MS, 256 * 1024 * 1024),
+    ),
+    Topic(
+        PAYMENT_OPERATIONS,
+        key="payment ID",
+        value="one change of a client's operation: applied, rejected, done or refused",
+        written_by="processor",
+        read_by="ingress, downstream services",
+        config=LOG,
+        is_log=True,
     ),
     Topic(
         PROVIDER_WEBHOOKS_UNROUTED,
