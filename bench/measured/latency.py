@@ -68,7 +68,8 @@ async def run(share: float, site: Site, turn: Turn) -> Sample:
             await log.until_processed(site)
         await log.feed(site, log.deliveries_as_records(rest))
         await log.until_processed(site)
-    await rows.check(site, work, {delivery.payment_id for delivery in refused})
+    # due within milliseconds of each other, webhooks are sent over several connections
+    await rows.check(site, work, is_ordered=False)
     earlier = {delivery.event_id for delivery in first}
     arrived = arrived_at(measured, due_s, arrivals.begun_at, earlier)
     read_at = msgspec.msgpack.decode(times_file.read_bytes(), type=dict[str, float])
