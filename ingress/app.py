@@ -63,6 +63,8 @@ def create_app(
         lifespan=lifespan,
         openapi_url=None,
         redirect_slashes=False,
+        # clients are generated from the document: a name must not follow from the path
+        generate_unique_id_function=lambda route: route.name,
         # FastAPI would read the environment at every request. /metrics has these figures.
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )

@@ -307,6 +307,31 @@ class Timeline(Model):
     ]
 
 
+class WebhookReceived(Model):
+    """The answer to a webhook or a notice."""
+
+    received: Annotated[
+        Literal[True], Field(description="It is stored on every in-sync replica.")
+    ] = True
+
+
+class Health(Model):
+    """The process runs."""
+
+    status: Annotated[Literal["ok"], Field(description="Always ok.")]
+
+
+class Readiness(Model):
+    """Whether requests can be accepted, which needs Kafka alone."""
+
+    status: Annotated[Literal["ok", "not ready"], Field(description="Whether they can.")]
+    kafka: Annotated[Literal["ok", "unavailable"], Field(description="Whether Kafka answers.")]
+    postgres: Annotated[
+        Literal["ok", "unavailable"],
+        Field(description="Whether Postgres answers. Without it payments can't be read."),
+    ]
+
+
 class FieldProblem(Model):
     """One wrong field of a request, and how to fix it."""
 

@@ -25,6 +25,7 @@ router: Final = APIRouter(tags=["payments"])
 
 @router.get(
     "/v1/payments/{id}/client-secret",
+    summary="Read what the provider's SDK needs",
     response_model=ClientSecret,
     responses={
         200: {"description": "The secret."},

@@ -33,6 +33,36 @@ CONFIRM: Final[Mapping[str, Any]] = {"payment_method": "pm_card_mastercard"}
 CAPTURE: Final[Mapping[str, Any]] = {"amount": 1500}
 CANCEL: Final[Mapping[str, Any]] = {}
 REFUND: Final[Mapping[str, Any]] = {"amount": 500, "reason": "requested_by_customer"}
+_RESERVED: Final = {**CREATE, "capture_method": "manual"}
+_SEVERAL: Final = {**CREATE, "max_attempts": 3}
+#: By method and path: the examples by name, each with what it shows. Each of them ends well.
+REQUESTS: Final[Mapping[tuple[str, str], Mapping[str, tuple[str, Mapping[str, Any]]]]] = {
+    ("post", "/v1/payments"): {
+        "at_once": ("Take the money at once", CREATE),
+        "reserved": ("Only reserve it; a capture takes it", _RESERVED),
+        "several_attempts": ("Let the customer try three payment methods", _SEVERAL),
+    },
+    ("post", "/v1/payments/{id}/confirm"): {
+        "another_card": ("Try another card after a decline", CONFIRM)
+    },
+    ("post", "/v1/payments/{id}/capture"): {
+        "part": ("Take a part; the rest is released", CAPTURE),
+        "all": ("Take all that is authorized", {"amount": "all"}),
+    },
+    ("post", "/v1/payments/{id}/cancel"): {"cancel": ("Cancel it", CANCEL)},
+    ("post", "/v1/payments/{id}/refunds"): {
+        "part": ("Give back a part", REFUND),
+        "all": ("Give back all that is left", {"amount": "all"}),
+    },
+}
+PROVIDER_EVENT: Final[Mapping[str, Any]] = {
+    "id": "evt_3QxYz2eZvKYlo2C1",
+    "object": "event",
+    "type": "payment_intent.succeeded",
+    "created": 1772366403,
+    "livemode": False,
+    "data": {"object": {"id": "pi_3QxYz2eZvKYlo2C1", "object": "payment_intent"}},
+}
 _METRICS: Final = """\
 # HELP payments_ingress_requests_total Requests.
 # TYPE payments_ingress_requests_total counter
@@ -169,6 +199,7 @@ def _timeline() -> http.Timeline:
     )
 
 
+_RECEIVED: Final = _plain(http.WebhookReceived())
 _PAYMENT: Final = _plain(_payment())
 #: By method, path and status.
 ANSWERS: Final[Mapping[tuple[str, str, int], Any]] = {
@@ -181,7 +212,10 @@ ANSWERS: Final[Mapping[tuple[str, str, int], Any]] = {
     ("get", "/v1/payments/{id}", 200): _PAYMENT,
     ("get", "/v1/payments/{id}/timeline", 200): _plain(_timeline()),
     ("get", "/v1/payments/{id}/client-secret", 200): {"client_secret": f"{_OBJECT}_secret_8sLqT"},
-    ("post", "/webhooks/{provider}", 200): {"received": True},
+    ("post", "/webhooks/{provider}", 200): _RECEIVED,
+    ("post", "/webhooks/{provider}/{account}", 200): _RECEIVED,
+    ("post", "/webhooks/{provider}/notices", 200): _RECEIVED,
+    ("post", "/webhooks/{provider}/{account}/notices", 200): _RECEIVED,
     ("get", "/healthz", 200): {"status": "ok"},
     ("get", "/readyz", 200): {"status": "ok", "kafka": "ok", "postgres": "ok"},
     ("get", "/readyz", 503): {"status": "not ready", "kafka": "unavailable", "postgres": "ok"},

@@ -12,20 +12,27 @@ from ingress.errors import DatabaseUnavailableError
 from ingress.routes.dependencies import context_of
 from postgres import reads
 from runtime.logs import get_logger
+from schemas.http import Health, Readiness
 
 PROBE_DEADLINE_S: Final = 1.0
 OK: Final = "ok"
 #: The endpoint needs no key, and the reason may name hosts: only the log has it.
 UNAVAILABLE: Final = "unavailable"
 
+_METRICS: Final = {
+    "title": "Metrics",
+    "type": "string",
+    "description": "Prometheus' text format.",
+}
 _log: Final = get_logger(__name__)
 
-router: Final = APIRouter(tags=["operations"])
+router: Final = APIRouter(tags=["health"])
 
 
 @router.get(
     "/healthz",
-    response_model=dict[str, str],
+    summary="Ask whether the process runs",
+    response_model=Health,
     responses={200: {"description": "The process runs."}},
 )
 async def healthz() -> Response:
@@ -35,10 +42,11 @@ async def healthz() -> Response:
 
 @router.get(
     "/readyz",
-    response_model=dict[str, str],
+    summary="Ask whether requests are accepted",
+    response_model=Readiness,
     responses={
         200: {"description": "Requests are accepted."},
-        503: {"description": "Kafka does not answer."},
+        503: {"description": "Kafka does not answer.", "model": Readiness},
     },
 )
 async def readyz(request: Request) -> Response:
@@ -71,12 +79,13 @@ async def _database_error(database: Database) -> str | None:
 
 @router.get(
     "/metrics",
+    summary="Read the metrics",
     response_class=Response,
     response_model=None,
     responses={
         200: {
             "description": "Every metric, with a help text that says its unit.",
-            "content": {"text/plain": {}},
+            "content": {"text/plain": {"schema": _METRICS}},
         }
     },
 )

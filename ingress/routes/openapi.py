@@ -1,4 +1,4 @@
-"""Adds to the generated OpenAPI document: problems, request bodies and the webhook route."""
+"""Adds to the generated OpenAPI document: problems, bodies, examples and the webhook route."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
@@ -7,23 +7,20 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from ingress import errors
-from ingress.errors import PROBLEM_MEDIA_TYPE, IngressError, type_uri
+from ingress.documents import bodies, texts
+from ingress.documents import problems as problem_types
+from ingress.errors import IngressError
 from ingress.routes import examples
 from ingress.routes.webhooks import ACCOUNT_NOTICES_PATH, NOTICES_PATH
 from ingress.routes.webhooks import ACCOUNT_PATH as ACCOUNT_WEBHOOKS
 from ingress.routes.webhooks import PATH as WEBHOOKS
 from ports.provider import WebhookReader
-from schemas.http import FieldProblem, Problem
+from schemas.http import WebhookReceived
 from schemas.model import Model
 
-_REF: Final = "#/components/schemas/{model}"
-_ADDED: Final = (FieldProblem, Problem)
 _FOREIGN: Final = ("HTTPValidationError", "ValidationError")
 
-DESCRIPTION: Final = (
-    "Create payments and operate on them. Every POST needs an Idempotency-Key: a retry with the "
-    "same key and body is the same operation, and is done once. Every answer has an X-Request-Id."
-)
+DESCRIPTION: Final = texts.DESCRIPTION
 ACCEPTED: Final[dict[str, Any]] = {
     "description": "Accepted for a decision: stored on every in-sync replica, and not yet "
     "processed. The payment's timeline says what was decided; it may be a rejection.",
@@ -40,14 +37,15 @@ ACCEPTED: Final[dict[str, Any]] = {
         },
     },
 }
-_RETRY_AFTER: Final = {
-    "description": "After how many seconds to try again.",
+_REQUEST_ID: Final = {
+    "description": "Names this answer in the service's log: the X-Request-Id of the request, or a "
+    "new one.",
     "schema": {"type": "string"},
-    "example": errors.RETRY_AFTER_S,
+    "example": "5f0c2b7e9d1a4c3e8b6f7a2d1c0e9b8a",
 }
-
-
+#: What a provider sends has the provider's form; the signature is over the bytes.
 _WEBHOOK: Final = {
+    "title": "ProviderEvent",
     "type": "object",
     "description": "The provider's event, as it signed it.",
 }
@@ -55,35 +53,7 @@ _WEBHOOK: Final = {
 
 def problems(*kinds: type[IngressError]) -> dict[int | str, dict[str, Any]]:
     """Returns the OpenAPI responses of these problems, by status."""
-    answers: dict[int | str, dict[str, Any]] = {}
-    for kind in kinds:
-        answer = answers.setdefault(
-            kind.status,
-            {
-                "description": "",
-                "content": {
-                    PROBLEM_MEDIA_TYPE: {
-                        "schema": {"$ref": _REF.format(model=Problem.__name__)},
-                        "examples": {},
-                    }
-                },
-            },
-        )
-        answer["description"] = "; ".join(filter(None, (answer["description"], kind.title)))
-        answer["content"][PROBLEM_MEDIA_TYPE]["examples"][kind.slug] = {"value": _example(kind)}
-        if "Retry-After" in kind.headers:
-            answer["headers"] = {"Retry-After": _RETRY_AFTER}
-    for answer in answers.values():
-        answer["description"] += "."
-    return answers
-
-
-def _example(kind: type[IngressError]) -> dict[str, Any]:
-    example = {"type": type_uri(kind.slug), "title": kind.title, "status": kind.status}
-    example["detail"] = kind.meaning
-    if kind is errors.InvalidFieldsError:
-        example["errors"] = [{"field": "amount", "problem": "Input should be greater than 0"}]
-    return example
+    return problem_types.answers(*kinds)
 
 
 def json_request(model: type[Model], example: Mapping[str, Any]) -> dict[str, Any]:
@@ -141,10 +111,20 @@ def _webhook_path(operation_id: str, **names: Sequence[str]) -> dict[str, Any]:
             ],
             "requestBody": {
                 "required": True,
-                "content": {"application/json": {"schema": _WEBHOOK}},
+                "content": {
+                    "application/json": {
+                        "schema": dict(_WEBHOOK),
+                        "example": dict(examples.PROVIDER_EVENT),
+                    }
+                },
             },
             "responses": {
-                "200": {"description": "It is stored.", "content": {"application/json": {}}},
+                "200": {
+                    "description": "It is stored.",
+                    "content": {
+                        "application/json": {"schema": WebhookReceived.model_json_schema()}
+                    },
+                },
                 **{str(status): answer for status, answer in refusals.items()},
             },
         }
@@ -164,26 +144,48 @@ def document(app: FastAPI) -> dict[str, Any]:
         context.notices.values(), NOTICES_PATH, ACCOUNT_NOTICES_PATH, "notice"
     )
     schemas = found.setdefault("components", {}).setdefault("schemas", {})
-    for model in _ADDED:
-        schema = model.model_json_schema(ref_template=_REF)
-        schema.pop("$defs", None)
-        schemas[model.__name__] = schema
+    schemas |= problem_types.components()
     _add_examples(found)
-    for path in found["paths"].values():
-        for operation in path.values():
-            _require_idempotency_key(operation)
-            _drop_foreign_errors(operation)
+    for operation in bodies.operations(found):
+        _drop_foreign_errors(operation)
+        _complete_answers(operation)
+        for parameter in operation.get("parameters", ()):
+            _require_idempotency_key(parameter)
+            bodies.never_null(parameter)
     for name in _FOREIGN:
         schemas.pop(name, None)
+    bodies.name_bodies(found)
+    bodies.drop_titles(found)
+    bodies.open_answers(found)
+    bodies.drop_unused(found)
+    bodies.show_parts(found)
+    texts.described(found)
     return found
 
 
 def _add_examples(found: dict[str, Any]) -> None:
-    """Adds the examples of answers: FastAPI leaves out what is null in those that it is given."""
+    """Adds the examples of bodies: FastAPI leaves out what is null in those that it is given."""
     for (method, path, status), example in examples.ANSWERS.items():
-        answer = found["paths"][path][method]["responses"][str(status)]
-        for content in answer.setdefault("content", {"application/json": {}}).values():
-            content["example"] = example
+        answer = found["paths"].get(path, {}).get(method, {}).get("responses", {}).get(str(status))
+        if answer is not None:
+            for content in answer.setdefault("content", {"application/json": {}}).values():
+                content["example"] = example
+    for (method, path), shown in examples.REQUESTS.items():
+        content = found["paths"][path][method]["requestBody"]["content"]["application/json"]
+        content.pop("example", None)
+        content["examples"] = {
+            name: {"summary": summary, "value": value} for name, (summary, value) in shown.items()
+        }
+
+
+def _complete_answers(operation: dict[str, Any]) -> None:
+    """Adds the problems that any request can have, and the header that every answer has."""
+    answers = operation["responses"]
+    for kind in problem_types.EVERYWHERE:
+        problem_types.add(answers, str(kind.status), kind)
+    for answer in answers.values():
+        answer.setdefault("headers", {})["X-Request-Id"] = dict(_REQUEST_ID)
+    operation["responses"] = dict(sorted(answers.items()))
 
 
 def _drop_foreign_errors(operation: dict[str, Any]) -> None:
@@ -193,10 +195,9 @@ def _drop_foreign_errors(operation: dict[str, Any]) -> None:
         del operation["responses"]["422"]
 
 
-def _require_idempotency_key(operation: dict[str, Any]) -> None:
+def _require_idempotency_key(parameter: dict[str, Any]) -> None:
     """Documents the header as required. FastAPI has it as optional, so that we answer the 400."""
-    for parameter in operation.get("parameters", ()):
-        if parameter["name"] == "Idempotency-Key":
-            parameter["required"] = True
-            parameter["schema"] = {"type": "string", "pattern": "^[ -~]{1,255}$"}
-            parameter["example"] = examples.KEY
+    if parameter["name"] == "Idempotency-Key":
+        parameter["required"] = True
+        parameter["schema"] = {"type": "string", "pattern": "^[ -~]{1,255}$"}
+        parameter["example"] = examples.KEY

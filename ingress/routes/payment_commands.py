@@ -53,10 +53,13 @@ _REFUSALS: Final = (
 router: Final = APIRouter(tags=["payments"])
 
 
-def _route(body: type[Model], example: Mapping[str, Any], answer: type[Model]) -> dict[str, Any]:
+def _route(
+    summary: str, body: type[Model], example: Mapping[str, Any], answer: type[Model]
+) -> dict[str, Any]:
     """Returns what every command route declares for FastAPI."""
     refusals = _REFUSALS if body is CreateRequest else (*_REFUSALS, errors.UnknownPaymentError)
     return {
+        "summary": summary,
         "status_code": 202,
         "response_model": answer,
         "responses": {202: ACCEPTED, **problems(*refusals)},
@@ -66,7 +69,7 @@ def _route(body: type[Model], example: Mapping[str, Any], answer: type[Model]) -
 
 @router.post(
     "/v1/payments",
-    **_route(CreateRequest, examples.CREATE, AcceptedPayment),
+    **_route("Create a payment", CreateRequest, examples.CREATE, AcceptedPayment),
 )
 async def create_payment(
     request: Request,
@@ -95,7 +98,7 @@ async def create_payment(
 
 @router.post(
     "/v1/payments/{id}/confirm",
-    **_route(ConfirmRequest, examples.CONFIRM, AcceptedOperation),
+    **_route("Start the next attempt", ConfirmRequest, examples.CONFIRM, AcceptedOperation),
 )
 async def confirm_payment(
     request: Request,
@@ -113,7 +116,7 @@ async def confirm_payment(
 
 @router.post(
     "/v1/payments/{id}/capture",
-    **_route(CaptureRequest, examples.CAPTURE, AcceptedOperation),
+    **_route("Capture an authorized payment", CaptureRequest, examples.CAPTURE, AcceptedOperation),
 )
 async def capture_payment(
     request: Request,
@@ -131,7 +134,7 @@ async def capture_payment(
 
 @router.post(
     "/v1/payments/{id}/cancel",
-    **_route(CancelRequest, examples.CANCEL, AcceptedOperation),
+    **_route("Cancel a payment", CancelRequest, examples.CANCEL, AcceptedOperation),
 )
 async def cancel_payment(
     request: Request,
@@ -149,7 +152,7 @@ async def cancel_payment(
 
 @router.post(
     "/v1/payments/{id}/refunds",
-    **_route(RefundRequest, examples.REFUND, AcceptedOperation),
+    **_route("Refund a payment", RefundRequest, examples.REFUND, AcceptedOperation),
 )
 async def refund_payment(
     request: Request,

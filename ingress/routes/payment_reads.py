@@ -27,6 +27,7 @@ router: Final = APIRouter(tags=["payments"])
 
 @router.get(
     "/v1/payments",
+    summary="List payments, newest first",
     response_model=PaymentPage,
     responses={
         200: {"description": "A page."},
@@ -66,6 +67,7 @@ async def list_payments(
 
 @router.get(
     "/v1/payments/{id}",
+    summary="Read a payment",
     response_model=Payment,
     responses={
         200: {"description": "The payment."},
@@ -89,6 +91,7 @@ async def get_payment(request: Request, tenant: Tenant, payment_id: OwnedPayment
 
 @router.get(
     "/v1/payments/{id}/timeline",
+    summary="Read a payment's timeline",
     response_model=Timeline,
     responses={
         200: {"description": "A page of the timeline."},

@@ -8,8 +8,12 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from typing import Any, Final
+from urllib.parse import urlsplit
 
-_ANNOTATIONS: Final = {"$defs", "title", "description", "default", "discriminator"}
+_ANNOTATIONS: Final = {
+    "$defs", "$id", "$schema", "title", "description", "default", "discriminator", "examples",
+    "x-open",
+}  # fmt: skip
 
 
 def _is_number(value: Any) -> bool:
@@ -49,7 +53,10 @@ def _is_date_time(value: str) -> bool:
         return False
 
 
-_FORMATS: Final[Mapping[str, Callable[[str], bool]]] = {"date-time": _is_date_time}
+_FORMATS: Final[Mapping[str, Callable[[str], bool]]] = {
+    "date-time": _is_date_time,
+    "uri": lambda value: bool(urlsplit(value).scheme),
+}
 
 
 _Nested = Callable[[Any, Mapping[str, Any], Any, str], Iterator[str]]

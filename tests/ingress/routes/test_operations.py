@@ -71,13 +71,15 @@ async def test_the_document_is_complete(anonymous: httpx.AsyncClient) -> None:
         "/metrics",
     }
     create = paths["/v1/payments"]["post"]
-    assert {"202", "400", "401", "408", "413", "415", "422", "503"} == set(create["responses"])
+    statuses = {"202", "400", "401", "408", "413", "415", "422", "431", "500", "503"}
+    assert statuses == set(create["responses"])
     examples = create["responses"]["422"]["content"]["application/problem+json"]["examples"]
     assert set(examples) == {"invalid-fields", "idempotency-key-reused"}
     (key,) = create["parameters"]
     assert (key["name"], key["required"]) == ("Idempotency-Key", True)
     assert create["security"]
-    assert "amount" in create["requestBody"]["content"]["application/json"]["schema"]["properties"]
+    body = create["requestBody"]["content"]["application/json"]["schema"]
+    assert body == {"$ref": "#/components/schemas/CreateRequest"}
     assert "HTTPValidationError" not in json.dumps(document)
 
 

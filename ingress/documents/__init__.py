@@ -1,0 +1,1 @@
+"""What the ingress's documents are made of: bodies, problems, texts."""
