@@ -10,13 +10,21 @@ from fastapi import FastAPI
 from ingress.accounts import Providers
 from ingress.command_service import CommandService, PostgresOperationLookup
 from ingress.database import Database
+from ingress.documents import asyncapi
 from ingress.http import problems
 from ingress.http.connections import STATE_KEY, Connections
 from ingress.http.middleware import RequestMiddleware
 from ingress.idempotency import RecentOperations
 from ingress.metrics import Metrics
 from ingress.publisher import Publisher
-from ingress.routes import client_secret, documentation, health, payment_commands, payment_reads
+from ingress.routes import (
+    client_secret,
+    documentation,
+    examples,
+    health,
+    payment_commands,
+    payment_reads,
+)
 from ingress.routes.dependencies import AppContext, Clock
 from ingress.routes.openapi import DESCRIPTION, document
 from ingress.routes.webhooks import ROUTES as WEBHOOKS
@@ -93,14 +101,16 @@ async def _opened(
             yield {STATE_KEY: await stack.enter_async_context(connections)}
 
 
-def _add_routes(app: FastAPI) -> Callable[[], bytes]:
-    """Adds every route. Returns the function that makes the API's document of them."""
+def _add_routes(app: FastAPI) -> Callable[[], object]:
+    """Adds every route. Returns the function that makes the documents."""
     # First, because routes are tried in order and these are the busiest.
     app.router.routes[:0] = WEBHOOKS
     routers = (payment_commands.router, payment_reads.router, client_secret.router, health.router)
     for router in routers:
         app.include_router(router)
-    documented, make_document = documentation.routes(lambda: document(app))
+    documented, make_document = documentation.routes(
+        lambda: document(app), lambda: asyncapi.document(VERSION, examples.messages())
+    )
     app.router.routes.extend(documented)
     return make_document
 

@@ -7,11 +7,11 @@ a field that it does not name: the next release may add one.
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+from ingress.documents import published
+
 Json = dict[str, Any]
 
 _PREFIX: Final = "#/components/schemas/"
-_CLOSED: Final = "additionalProperties"
-_MAPS: Final = ("properties", "$defs")
 
 
 def operations(document: Json) -> Iterator[Json]:
@@ -38,7 +38,7 @@ def open_answers(document: Json) -> None:
                                   operations(document)))  # fmt: skip
     for name, schema in document["components"]["schemas"].items():
         if name not in asked:
-            _open(schema)
+            published.open_to_additions(schema)
 
 
 def drop_unused(document: Json) -> None:
@@ -101,28 +101,8 @@ def _reachable(document: Json, parts: Iterator[Any]) -> set[str]:
     return found
 
 
-def _schemas(schema: Any) -> Iterator[Json]:
-    """Yields a schema and every schema in it; never a map of names, which may be keywords."""
-    if isinstance(schema, list):
-        for part in schema:
-            yield from _schemas(part)
-    elif isinstance(schema, dict):
-        yield schema
-        for keyword, part in schema.items():
-            if keyword in {"example", "examples", "default", "enum", "const"}:
-                continue
-            for each in part.values() if keyword in _MAPS else [part]:
-                yield from _schemas(each)
-
-
-def _open(schema: Json) -> None:
-    for part in _schemas(schema):
-        if part.get(_CLOSED) is False:
-            del part[_CLOSED]
-
-
 def _untitle(schema: Json) -> None:
-    for part in _schemas(schema):
+    for part in published.parts(schema):
         part.pop("title", None)
 
 

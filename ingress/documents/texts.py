@@ -15,7 +15,7 @@ wrong; `Accept` changes nothing. Every answer has an `X-Request-Id`. Answers und
 stored by caches.
 
 **Addresses** are exactly those that are listed here: with another slash, such as one at the end, \
-or in other letters it is 404. Another method is 405, also HEAD and OPTIONS, and `Allow` lists \
+or in another case it is 404. Another method is 405, also HEAD and OPTIONS, and `Allow` lists \
 those that there are. Both are problems, the 405 with the type `about:blank`.
 
 **What may change.** Fields, optional request fields, parameters and headers, problem types, and \

@@ -1,4 +1,4 @@
-"""``/openapi.json`` and ``/docs``, served without any other host.
+"""``/openapi.json``, ``/asyncapi.json`` and ``/docs``, served without any other host.
 
 The page's script and style come from an installed package, so it works without internet access. Its
 security policy forbids requests to other hosts.
@@ -15,10 +15,13 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 from starlette.routing import Route
 
+from ingress.documents import topics_page
 from ingress.errors import NotFoundError
 
 DOCUMENT: Final = "/openapi.json"
+TOPICS: Final = "/asyncapi.json"
 PAGE: Final = "/docs"
+TOPICS_PAGE: Final = f"{PAGE}/topics"
 _PACKAGE: Final = Path(str(fastapi_offline.__file__)).parent / "static"
 _FILES: Final[Mapping[str, str]] = {
     "swagger-ui-bundle.js": "text/javascript",
@@ -57,24 +60,43 @@ _POLICY: Final = {
 }
 
 
-def routes(document: Callable[[], Mapping[str, Any]]) -> tuple[list[Route], Callable[[], bytes]]:
-    """Returns the routes, and a function that builds the document once and caches its bytes.
+def routes(
+    document: Callable[[], Mapping[str, Any]], topics: Callable[[], Mapping[str, Any]]
+) -> tuple[list[Route], Callable[[], object]]:
+    """Returns the routes, and a function that builds both documents once and caches their bytes.
 
-    Building takes about 50 ms. Call the function at start-up, so that no request waits for it.
+    Building takes about 100 ms. Call the function at start-up, so that no request waits for it.
     """
 
     @cache
     def document_bytes() -> bytes:
-        return json.dumps(document(), ensure_ascii=False, separators=(",", ":")).encode()
+        return _json(document())
+
+    @cache
+    def topic_bytes() -> tuple[bytes, str]:
+        found = topics()
+        return _json(found), topics_page.page(found, TOPICS)
 
     async def openapi(_request: Request) -> Response:
         return Response(document_bytes(), media_type="application/json")
 
+    async def asyncapi(_request: Request) -> Response:
+        return Response(topic_bytes()[0], media_type="application/json")
+
+    async def topics_html(_request: Request) -> Response:
+        return Response(topic_bytes()[1], media_type="text/html", headers=_POLICY)
+
     return [
         Route(DOCUMENT, openapi, include_in_schema=False),
+        Route(TOPICS, asyncapi, include_in_schema=False),
         Route(PAGE, _page, include_in_schema=False),
+        Route(TOPICS_PAGE, topics_html, include_in_schema=False),
         Route(f"{PAGE}/{{name}}", _file, include_in_schema=False),
-    ], document_bytes
+    ], lambda: (document_bytes(), topic_bytes())
+
+
+def _json(document: Mapping[str, Any]) -> bytes:
+    return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
 
 
 async def _page(_request: Request) -> Response:

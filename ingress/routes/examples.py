@@ -8,15 +8,17 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from domain.call_key import CallKey, Operation
-from domain.status import Outcome, RefundStatus, Status
+from domain.status import OperationStatus, Outcome, RefundStatus, RejectionCode, Status
 from ingress import command_builders
 from ingress.command_builders import PaymentOperation
+from ingress.documents.asyncapi import OPERATION_EVENT_TYPE
 from ingress.routes import cursors
 from postgres.reads import PageCursor
-from schemas import http, identity
+from schemas import headers, http, identity, operations
+from schemas.headers import CLOUD_EVENT_SOURCE
 from schemas.model import Model
 from schemas.state import Amounts, RefundState
-from schemas.topics import PAYMENT_COMMANDS, PROVIDER_WEBHOOKS
+from schemas.topics import PAYMENT_COMMANDS, PAYMENT_OPERATIONS, PAYMENT_STATE, PROVIDER_WEBHOOKS
 
 TENANT: Final = "demo"
 KEY: Final = "order-1001"
@@ -197,6 +199,70 @@ def _timeline() -> http.Timeline:
         calls=(call,),
         next_cursor=None,
     )
+
+
+def _operation_states() -> tuple[operations.Operation, ...]:
+    """A create that was applied, and a capture that came too late."""
+    of = operations.Operation(
+        id=identity.public_operation_id(PAYMENT_ID, _created().event_id),
+        payment_id=PAYMENT_ID,
+        tenant=TENANT,
+        type="create",
+        status=OperationStatus.APPLIED,
+        code=None,
+        reason="payment of 19.99 EUR accepted",
+        version=1,
+        refund_id=None,
+        received_at=_AT,
+        updated_at=_AT + timedelta(seconds=1),
+    )
+    again = command_builders.identify(
+        TENANT, PAYMENT_ID, "capture", KEY, http.CaptureRequest.model_validate(CAPTURE)
+    )
+    rejected = of.model_copy(
+        update={
+            "id": identity.public_operation_id(PAYMENT_ID, again.event_id),
+            "type": "capture",
+            "status": OperationStatus.REJECTED,
+            "code": RejectionCode.PAYMENT_FINAL,
+            "reason": "the payment is SUCCEEDED, which is final",
+            "version": 4,
+        }
+    )
+    return of, rejected
+
+
+def _cloud_event(identifier: str, kind: str, at: datetime) -> dict[str, str]:
+    return {
+        "ce_specversion": "1.0",
+        "ce_id": identifier,
+        "ce_source": CLOUD_EVENT_SOURCE,
+        "ce_type": kind,
+        "ce_subject": PAYMENT_ID,
+        "ce_time": at.isoformat(),
+        "content-type": "application/json",
+    }
+
+
+def messages() -> Mapping[str, list[dict[str, Any]]]:
+    """Returns examples of the topics' messages, by topic."""
+    payment = _payment()
+    published = _plain(payment)
+    del published["quarantined"]  # a header says it
+    state = headers.as_text(headers.cloud_event(payment.id, payment.version, payment.updated_at, 7))
+    return {
+        PAYMENT_STATE: [{"name": "refunded", "headers": state, "payload": published}],
+        PAYMENT_OPERATIONS: [
+            {
+                "name": str(each.status),
+                "headers": _cloud_event(
+                    f"{each.id}:{each.status}", OPERATION_EVENT_TYPE, each.updated_at
+                ),
+                "payload": _plain(each),
+            }
+            for each in _operation_states()
+        ],
+    }
 
 
 _RECEIVED: Final = _plain(http.WebhookReceived())

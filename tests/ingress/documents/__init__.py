@@ -1,0 +1,1 @@
+"""Tests of the documents that describe the API and the topics."""
