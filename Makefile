@@ -54,7 +54,7 @@ quietly = said=$$($(1) 2>&1) || { echo "$$said"; exit 1; }
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo up test fast model sim mutants cover bench year year-figures plans unfinished profile outages chaos chaos-minute soak containers contracts browser check lint generate env reset doctor lock clean
+.PHONY: help run demo up test fast model sim mutants cover bench year year-figures plans unfinished profile outages chaos chaos-minute soak containers contracts browser check lint generate freeze env reset doctor lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -138,6 +138,9 @@ lint: $(STAMP) ## Lint, formatting, import rules, declared dependencies
 generate: $(STAMP) ## Write the generated pages and JSON Schema files
 	@$(VENV)/bin/python -m tools.generate
 	@$(VENV)/bin/python -m tools.configuration_page
+
+freeze: $(STAMP) ## Freeze the formats of others as they are; only additions are taken
+	@$(VENV)/bin/python -m tools.freeze
 
 env: $(STAMP) ## Write .env for docker compose, with new secrets; an existing file is kept
 	@$(VENV)/bin/python -m sandbox env

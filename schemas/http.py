@@ -233,7 +233,13 @@ class TimelineEntry(Model):
             description="`command.<operation>`, `result.<operation>` or `<provider>.<event type>`."
         ),
     ]
-    outcome: Annotated[Outcome, Field(description="What became of it.")]
+    outcome: Annotated[
+        Outcome,
+        Field(
+            description="What became of it. Later releases may add values.",
+            json_schema_extra={"x-open": True},
+        ),
+    ]
     reason: Annotated[str, Field(description="Why, in one sentence that names what decided it.")]
     transition: Annotated[
         TransitionEntry | None,

@@ -30,7 +30,13 @@ class Operation(Model):
     tenant: Annotated[
         ShortText, Field(description="Who asked for it: the client that the API key belongs to.")
     ]
-    type: Annotated[OperationType, Field(description="What was asked for.")]
+    type: Annotated[
+        OperationType,
+        Field(
+            description="What was asked for. Later releases may add values.",
+            json_schema_extra={"x-open": True},
+        ),
+    ]
     status: Annotated[
         OperationStatus,
         Field(

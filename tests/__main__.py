@@ -34,6 +34,7 @@ FAST: Final = (
     "tests/simulation/test_simulation.py::test_seeds_that_once_found_a_bug_find_none",
     "tests/simulator",
     "tests/schemas",
+    "tests/compatibility",
     "tests/runtime",
     "tests/ports",
     "tests/processor/decisions",

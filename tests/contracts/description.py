@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, Final
 
-from tests.schemas.json_schema import problems
+from tests.compatibility.json_schema import problems
 
 Schema = Mapping[str, Any]
 

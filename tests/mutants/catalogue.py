@@ -20,6 +20,7 @@ from tests.mutants.bugs import (
     worker,
 )
 from tests.mutants.bugs.accounts import apart, copies, followed, kept, notices
+from tests.mutants.bugs.formats import compatibility, documents
 from tests.mutants.bugs.reports import (
     actions,
     cancels,
@@ -62,8 +63,10 @@ BUGS: Final[tuple[Bug, ...]] = (
     *answers.BUGS,
     *audit.BUGS,
     *binding.BUGS,
+    *compatibility.BUGS,
     *cancels.BUGS,
     *disputes.BUGS,
+    *documents.BUGS,
     *domain.BUGS,
     *edges.BUGS,
     *endpoints.BUGS,

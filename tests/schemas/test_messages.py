@@ -12,8 +12,8 @@ from schemas.commands import VALUE, Command, ReleasePayment
 from schemas.http import CreateRequest
 from schemas.model import Model
 from schemas.results import ProviderResult
+from tests.compatibility.json_schema import problems
 from tests.schemas.examples import COMMANDS, RELEASE, RESULTS, published_schema
-from tests.schemas.json_schema import problems
 
 MESSAGES = (*COMMANDS, RELEASE, *RESULTS)
 SCHEMAS = {

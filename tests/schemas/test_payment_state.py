@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from domain.inputs import Input
 from domain.status import DisputeStatus, RefundStatus, Status
 from schemas.state import PaymentState
+from tests.compatibility.json_schema import problems
 from tests.domain.histories.after_final_histories import AFTER_FINAL_HISTORIES
 from tests.domain.histories.builders import create, received
 from tests.domain.histories.history import History, with_create_result
@@ -21,7 +22,6 @@ from tests.domain.histories.replay import Replay
 from tests.domain.histories.situations import SITUATIONS, payment_that_is
 from tests.domain.histories.worlds import commands_and_results, facts
 from tests.schemas.examples import PAYMENT, published, published_schema, states_of
-from tests.schemas.json_schema import problems
 
 #: Hypothesis's deadline would fail on a busy machine.
 unhurried = settings(deadline=None)

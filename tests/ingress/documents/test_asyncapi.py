@@ -14,7 +14,7 @@ import pytest
 
 from schemas import headers
 from schemas.topics import DEAD_LETTERS, PAYMENT_OPERATIONS, PAYMENT_STATE, TOPICS
-from tests.schemas.json_schema import problems as violations
+from tests.compatibility.json_schema import problems as violations
 
 pytestmark = pytest.mark.anyio
 

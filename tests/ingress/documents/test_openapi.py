@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from ingress.errors import PROBLEMS
-from tests.schemas.json_schema import problems as violations
+from tests.compatibility.json_schema import problems as violations
 
 pytestmark = pytest.mark.anyio
 

@@ -1,0 +1,1 @@
+"""Tests of the gate that keeps the formats of others as they were frozen."""

@@ -1,0 +1,1 @@
+"""Bugs of what others read: documents, schemas, and the gate that keeps them."""
