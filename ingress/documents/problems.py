@@ -33,7 +33,8 @@ EVERYWHERE: Final = (
 #: What the service says, where it is not what the type means anyway.
 _DETAILS: Final[Mapping[type[IngressError], str]] = MappingProxyType(
     {
-        errors.UnauthorizedError: "Send the header 'Authorization: Bearer <your API key>'.",
+        errors.UnauthorizedError: "The API key is unknown. Check that it is complete and current.",
+        errors.InvalidCursorError: "The query parameter 'cursor' is not a next_cursor of this API.",
         errors.InvalidFieldsError: "Correct each field that is listed in errors.",
         errors.UnsupportedMediaTypeError: "Send JSON in UTF-8 with the header 'Content-Type: "
         "application/json'.",
@@ -53,7 +54,17 @@ _DETAILS: Final[Mapping[type[IngressError], str]] = MappingProxyType(
         IngressError: "An unforeseen error occurred. It is safe to send the request again.",
     }
 )
-_FIELD: Final = {"field": "amount", "problem": "Input should be greater than 0"}
+#: The types whose answers name fields, and what one names.
+_FIELDS: Final[Mapping[type[IngressError], Mapping[str, str]]] = MappingProxyType(
+    {
+        errors.InvalidFieldsError: {"field": "amount", "problem": "Input should be greater than 0"},
+        errors.InvalidCursorError: {
+            "field": "cursor",
+            "problem": "Use next_cursor of the previous page, or leave the cursor out to start "
+            "again",
+        },
+    }
+)
 
 
 def component_name(kind: type[IngressError]) -> str:
@@ -65,8 +76,8 @@ def example(kind: type[IngressError]) -> dict[str, Any]:
     """Returns an answer with a problem of this type, as the service sends it."""
     found = {"type": type_uri(kind.slug), "title": kind.title, "status": kind.status}
     found["detail"] = _DETAILS.get(kind, kind.meaning)
-    if kind is errors.InvalidFieldsError:
-        found["errors"] = [dict(_FIELD)]
+    if kind in _FIELDS:
+        found["errors"] = [dict(_FIELDS[kind])]
     return found
 
 
@@ -112,7 +123,7 @@ def _component(kind: type[IngressError]) -> dict[str, Any]:
     fields = {name: dict(whole["properties"][name]) for name in required}
     fields["type"]["const"] = type_uri(kind.slug)
     fields["status"]["const"] = kind.status
-    if kind is errors.InvalidFieldsError:
+    if kind in _FIELDS:
         fields["errors"] = dict(whole["properties"]["errors"])
         fields["errors"].pop("default", None)
         required = [*required, "errors"]

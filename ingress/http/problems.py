@@ -9,6 +9,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
+from starlette.routing import Match
 
 from ingress.cards import contains_card_number
 from ingress.errors import (
@@ -24,6 +25,7 @@ from ingress.metrics import Metrics
 from schemas.http import FieldProblem, Problem
 
 CLIENT_GONE: Final = 499  # a metric label only: there is no client left to send it to
+_METHODS: Final = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
 _NAME_CHARS_SHOWN: Final = 40  # as long as a key of metadata
 _EXPLANATIONS: Final = {problem.slug: problem for problem in PROBLEMS}
 
@@ -106,7 +108,7 @@ async def _on_invalid_parameters(_request: Request, error: Exception) -> Respons
     return problem_response(invalid.problem(), invalid.headers)
 
 
-async def _on_http_error(_request: Request, error: Exception) -> Response:
+async def _on_http_error(request: Request, error: Exception) -> Response:
     if not isinstance(error, HTTPException):
         raise error
     phrase = HTTPStatus(error.status_code).phrase
@@ -121,7 +123,22 @@ async def _on_http_error(_request: Request, error: Exception) -> Response:
         status=error.status_code,
         detail=details.get(HTTPStatus(error.status_code), phrase),
     )
-    return problem_response(problem, error.headers or {})
+    headers = dict(error.headers or {})
+    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        headers["Allow"] = _allowed(request)
+    return problem_response(problem, headers)
+
+
+def _allowed(request: Request) -> str:
+    """Returns the methods of every route at this address. Starlette names those of the first."""
+    return ", ".join(
+        method
+        for method in _METHODS
+        if any(
+            route.matches({**request.scope, "method": method})[0] is Match.FULL
+            for route in request.app.routes
+        )
+    )
 
 
 async def _on_client_gone(_request: Request, _error: Exception) -> Response:

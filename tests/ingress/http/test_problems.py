@@ -28,17 +28,22 @@ async def test_an_unknown_address_is_404(anonymous: httpx.AsyncClient) -> None:
         ("DELETE", "/v1/payments/pay_x", "GET"),
         ("GET", "/webhooks/stripe", "POST"),
         ("PUT", "/healthz", "GET"),
+        ("PUT", "/v1/payments", "GET, POST"),
+        ("HEAD", "/v1/payments", "GET, POST"),
+        ("OPTIONS", "/v1/payments", "GET, POST"),
+        ("POST", "/docs", "GET, HEAD"),
     ],
 )
 async def test_an_unsupported_method_is_405(
     anonymous: httpx.AsyncClient, method: str, path: str, allowed: str
 ) -> None:
-    """The 405 lists the supported methods."""
+    """The 405 lists all supported methods, of whichever route they are."""
     response = await anonymous.request(method, path)
     assert response.status_code == 405
     assert response.headers["content-type"] == "application/problem+json"
-    assert Problem.model_validate(response.json()).status == 405
-    assert allowed in response.headers["allow"]
+    if method != "HEAD":
+        assert Problem.model_validate(response.json()).type == "about:blank"
+    assert response.headers["allow"] == allowed
 
 
 async def test_a_500_reveals_nothing(

@@ -5,6 +5,7 @@ from typing import Final
 from tests.mutants.planted import Bug
 
 _OPENAPI: Final = "tests/ingress/documents/test_openapi.py::test_{}"
+_BEHAVIOUR: Final = "tests/ingress/documents/test_behaviour.py::test_{}"
 _ASYNCAPI: Final = "tests/ingress/documents/test_asyncapi.py::test_{}"
 
 BUGS: Final = (
@@ -71,6 +72,22 @@ BUGS: Final = (
         "problem_types.EVERYWHERE[1:]",
         "the answer to bytes that are no request is documented nowhere",
         (_OPENAPI.format("every_operation_says_what_any_request_can_come_to"),),
+    ),
+    Bug(
+        "ingress",
+        "ingress.documents.problems:example",
+        "_DETAILS.get(kind, kind.meaning)",
+        "kind.meaning",
+        "the document shows problems in words that the service never uses",
+        (_BEHAVIOUR.format("a_documented_problem_is_the_one_that_the_service_answers_with"),),
+    ),
+    Bug(
+        "ingress",
+        "ingress.http.problems:_on_http_error",
+        'headers["Allow"] = _allowed(request)',
+        "pass",
+        "of two methods at an address, a 405 names only one as allowed",
+        ("tests/ingress/http/test_problems.py::test_an_unsupported_method_is_405",),
     ),
     Bug(
         "ingress",
