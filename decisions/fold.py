@@ -12,7 +12,7 @@ from domain.inputs import CallResult, Release
 from domain.on_fact import other_object
 from domain.payment import Payment
 from domain.status import WAITING, Outcome
-from ports.batch import InboxEntry, InboxRow, ReadSet, VersionRow, WriteSet
+from ports.batch import InboxEntry, InboxRow, OperationRow, ReadSet, VersionRow, WriteSet
 from ports.failures import describe_error
 from ports.records import DecodedInput, RecordOffset, named_object, refusal_id
 from runtime.tasks import ANY_ERROR
@@ -274,6 +274,10 @@ class _Fold:
             self._use_id(row)
         after = decision.payment
         payment_id = row.received.payment_id
+        partition = row.received.record.position.partition
+        for change in decision.operations:
+            row.changes_operations = True
+            self._plan.operations.append(OperationRow(payment_id, change, partition))
         if decision.outcome is Outcome.PARKED:
             self._parked.setdefault(payment_id, []).append(row)
         if decision.urgent_call is not None:
@@ -288,7 +292,6 @@ class _Fold:
         self._plan.calls.extend(decision.provider_calls)
         if before is None or after.version > before.version:
             previous = before.status if before is not None else None
-            partition = row.received.record.position.partition
             self._plan.versions.append(
                 VersionRow(after, previous, row.received.event_id, partition)
             )

@@ -24,8 +24,9 @@ from domain.limits import exceeded
 from domain.on_command import on_command, on_create
 from domain.on_fact import on_fact
 from domain.on_result import on_result
+from domain.operations import with_changes
 from domain.payment import Payment
-from domain.status import Outcome
+from domain.status import Outcome, RejectionCode
 
 
 def decide(payment: Payment | None, input_: Input, payment_id: str) -> Decision:
@@ -35,7 +36,11 @@ def decide(payment: Payment | None, input_: Input, payment_id: str) -> Decision:
     first. An input that is decided twice nevertheless is stale or a duplicate the second time, and
     never applied twice. Raises AssertionError where the body is of no known type.
     """
-    decision = _decide(payment, input_, payment_id)
+    decision = _within_limits(payment, input_, _decide(payment, input_, payment_id))
+    return with_changes(payment, input_, decision, payment_id)
+
+
+def _within_limits(payment: Payment | None, input_: Input, decision: Decision) -> Decision:
     after = decision.payment
     if after is None or after is payment:
         return decision
@@ -43,8 +48,9 @@ def decide(payment: Payment | None, input_: Input, payment_id: str) -> Decision:
     if why is None:
         return decision
     # a client can be refused; a provider's fact must not be lost, so it waits for an operator
-    is_command = isinstance(input_.body, Command)
-    return unchanged(payment, Outcome.REJECTED if is_command else Outcome.QUARANTINED, why)
+    if isinstance(input_.body, Command):
+        return unchanged(payment, Outcome.REJECTED, why, RejectionCode.LIMIT_REACHED)
+    return unchanged(payment, Outcome.QUARANTINED, why)
 
 
 def leaves_id_free(body: object) -> bool:

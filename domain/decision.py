@@ -5,12 +5,30 @@ from datetime import datetime
 from msgspec import Struct
 from msgspec.structs import replace
 
+from domain.call_key import Operation
 from domain.calls import ProviderCall, new_calls
 from domain.money import format_amount
 from domain.payment import Payment
-from domain.status import Outcome
+from domain.status import OperationStatus, Outcome, RejectionCode
 from domain.transitions import is_allowed, is_final
 from domain.view import captured, is_published_alike, status_of
+
+
+class OperationChange(Struct, frozen=True, kw_only=True):
+    """One change of one operation. The version is the payment's after it; None without one."""
+
+    #: Of the command.
+    event_id: str
+    type: Operation
+    tenant: str
+    status: OperationStatus
+    code: str | None
+    reason: str
+    version: int | None
+    refund_id: str | None
+    #: When the command came.
+    received_at: datetime
+    updated_at: datetime
 
 
 class Decision(Struct, frozen=True, kw_only=True):
@@ -24,11 +42,17 @@ class Decision(Struct, frozen=True, kw_only=True):
     refused: bool = False
     #: The key of an earlier call, which is to be made at once instead of when it is due.
     urgent_call: str | None = None
+    #: Why a command is rejected, for programs.
+    code: RejectionCode | None = None
+    #: What changes of the operations that clients asked for.
+    operations: tuple[OperationChange, ...] = ()
 
 
-def unchanged(payment: Payment | None, outcome: Outcome, reason: str) -> Decision:
+def unchanged(
+    payment: Payment | None, outcome: Outcome, reason: str, code: RejectionCode | None = None
+) -> Decision:
     """The decision on an input without effect."""
-    return Decision(outcome=outcome, reason=reason, payment=payment)
+    return Decision(outcome=outcome, reason=reason, payment=payment, code=code)
 
 
 def created(payment: Payment) -> Decision:

@@ -20,7 +20,7 @@ from domain.payment import (
     ProviderRefund,
     RefundRequest,
 )
-from domain.status import Outcome, Status
+from domain.status import Outcome, RejectionCode, Status
 from domain.terms import payment_terms
 from domain.transitions import is_final
 from domain.view import authorized, awaits_payment_method, refundable, withdrawn
@@ -34,9 +34,9 @@ def _requested(amount: int | All, left: int) -> int:
     return left if isinstance(amount, str) else amount
 
 
-def rejected(payment: Payment | None, reason: str) -> Decision:
-    """The state forbids the command. Clients read the reason."""
-    return unchanged(payment, Outcome.REJECTED, reason)
+def rejected(payment: Payment | None, code: RejectionCode, reason: str) -> Decision:
+    """The state forbids the command. Clients read the reason, their programs the code."""
+    return unchanged(payment, Outcome.REJECTED, reason, code)
 
 
 def known_operation(payment: Payment, command: Command) -> Decision | None:
@@ -49,13 +49,17 @@ def known_operation(payment: Payment, command: Command) -> Decision | None:
         return None
     if known == command.fingerprint:
         return unchanged(payment, Outcome.DUPLICATE, "this operation was already processed")
-    return rejected(payment, "this Idempotency-Key was already used with another body")
+    return rejected(
+        payment, RejectionCode.KEY_REUSED, "this Idempotency-Key was already used with another body"
+    )
 
 
 def on_create(payment: Payment | None, command: Create, payment_id: str, at: datetime) -> Decision:
     """Creates the payment, unless its ID exists: the ID is a hash of tenant and Idempotency-Key."""
     if payment is not None:
-        return known_operation(payment, command) or rejected(payment, "this payment already exists")
+        return known_operation(payment, command) or rejected(
+            payment, RejectionCode.ALREADY_EXISTS, "this payment already exists"
+        )
     return created(
         Payment(
             id=payment_id,
@@ -76,7 +80,7 @@ def on_command(
 ) -> Decision:
     """Checks the tenant and whether the operation is new, then applies the command's own rule."""
     if payment is None or payment.tenant != command.tenant:
-        return rejected(payment, "there is no such payment")
+        return rejected(payment, RejectionCode.UNKNOWN_PAYMENT, "there is no such payment")
     known = known_operation(payment, command)
     if known is not None:
         return known
@@ -90,14 +94,18 @@ def on_command(
 def _confirm(payment: Payment, command: Confirm, at: datetime) -> Decision:
     if payment.status is not Status.REQUIRES_ACTION:
         return rejected(
-            payment, f"confirm needs a payment in REQUIRES_ACTION; it is {payment.status}"
+            payment,
+            RejectionCode.WRONG_STATUS,
+            f"confirm needs a payment in REQUIRES_ACTION; it is {payment.status}",
         )
     if not awaits_payment_method(payment):
         return rejected(
-            payment, "the customer has to act first; a new payment method is not needed"
+            payment,
+            RejectionCode.ACTION_NEEDED,
+            "the customer has to act first; a new payment method is not needed",
         )
     if payment.cancel is not None:
-        return rejected(payment, "the payment is being cancelled")
+        return rejected(payment, RejectionCode.CANCEL_IN_PROGRESS, "the payment is being cancelled")
     number = len(payment.attempts) + 1
     failed = len(failures(payment.facts))
     attempts = (*payment.attempts, Attempt(number, command.payment_method, failed))
@@ -107,19 +115,29 @@ def _confirm(payment: Payment, command: Confirm, at: datetime) -> Decision:
 
 def _capture(payment: Payment, command: Capture, at: datetime) -> Decision:
     if payment.status is not Status.AUTHORIZED:
-        return rejected(payment, f"capture needs a payment in AUTHORIZED; it is {payment.status}")
+        return rejected(
+            payment,
+            RejectionCode.WRONG_STATUS,
+            f"capture needs a payment in AUTHORIZED; it is {payment.status}",
+        )
     if payment.cancel is not None:
-        return rejected(payment, "the payment is being cancelled")
+        return rejected(payment, RejectionCode.CANCEL_IN_PROGRESS, "the payment is being cancelled")
     previous = payment.capture
     if previous is not None and previous.refusal is None:
         return rejected(
-            payment, f"a capture of {_format(payment, previous.amount)} is already in progress"
+            payment,
+            RejectionCode.CAPTURE_IN_PROGRESS,
+            f"a capture of {_format(payment, previous.amount)} is already in progress",
         )
     held = authorized(payment)
     amount = _requested(command.amount, held)
     if not 0 < amount <= held:
         requested, most = _format(payment, amount), _format(payment, held)
-        return rejected(payment, f"{requested} can't be captured; {most} is authorized")
+        return rejected(
+            payment,
+            RejectionCode.AMOUNT_TOO_LARGE,
+            f"{requested} can't be captured; {most} is authorized",
+        )
     number = 1 if previous is None else previous.number + 1
     after = replace(payment, capture=CaptureRequest(number, amount))
     return changed(payment, after, at, f"capture of {_format(payment, amount)} requested")
@@ -127,23 +145,37 @@ def _capture(payment: Payment, command: Capture, at: datetime) -> Decision:
 
 def _cancel(payment: Payment, command: Cancel, at: datetime) -> Decision:
     if is_final(payment.status):
-        return rejected(payment, f"{payment.status} is final")
+        return rejected(payment, RejectionCode.WRONG_STATUS, f"{payment.status} is final")
     if payment.cancel is not None:
-        return rejected(payment, "a cancel is already in progress")
+        return rejected(
+            payment, RejectionCode.CANCEL_IN_PROGRESS, "a cancel is already in progress"
+        )
     if command.expired:
         if payment.status is not Status.REQUIRES_ACTION:
-            return rejected(payment, f"only REQUIRES_ACTION expires; it is {payment.status}")
+            return rejected(
+                payment,
+                RejectionCode.WRONG_STATUS,
+                f"only REQUIRES_ACTION expires; it is {payment.status}",
+            )
         if at < payment.expires_at:
-            return rejected(payment, f"it expires at {payment.expires_at.isoformat()}")
+            return rejected(
+                payment,
+                RejectionCode.NOT_EXPIRED,
+                f"it expires at {payment.expires_at.isoformat()}",
+            )
     why = "the payment expired" if command.expired else "cancel requested"
     return changed(payment, replace(payment, cancel=CancelRequest(command.expired)), at, why)
 
 
 def _refund(payment: Payment, command: RefundCommand, at: datetime) -> Decision:
     if payment.status is not Status.SUCCEEDED:
-        return rejected(payment, f"refund needs a payment in SUCCEEDED; it is {payment.status}")
+        return rejected(
+            payment,
+            RejectionCode.WRONG_STATUS,
+            f"refund needs a payment in SUCCEEDED; it is {payment.status}",
+        )
     if any(r.id == command.refund_id for r in payment.refunds):
-        return rejected(payment, "this refund already exists")
+        return rejected(payment, RejectionCode.ALREADY_EXISTS, "this refund already exists")
     left = refundable(payment)
     made = [r for r in payment.provider_refunds if command.refund_id in r.key_refund_ids]
     asked = {r.amount for r in made if _may_be_asked_for(payment, command, r)}
@@ -151,17 +183,17 @@ def _refund(payment: Payment, command: RefundCommand, at: datetime) -> Decision:
         return _request_refund(payment, command, asked.pop(), at)
     if command.amount == ALL and made:
         why = f"refund {made[0].id} has this refund's key, so the refundable amount is unknown"
-        return rejected(payment, f"{why}; name an amount")
+        return rejected(payment, RejectionCode.AMOUNT_UNKNOWN, f"{why}; name an amount")
     if command.amount == ALL and (pending := unproven_refund(payment)) is not None:
         why = f"the refundable amount is unknown until the provider responds to refund {pending}"
-        return rejected(payment, f"{why}; name an amount")
+        return rejected(payment, RejectionCode.AMOUNT_UNKNOWN, f"{why}; name an amount")
     amount = _requested(command.amount, left)
     if not 0 < amount <= left:
         requested, rest = _format(payment, amount), _format(payment, left)
         why = f"{requested} can't be refunded; {rest} is left"
         if disputed := withdrawn(payment):
             why += f", disputes have withdrawn {_format(payment, disputed)}"
-        return rejected(payment, why)
+        return rejected(payment, RejectionCode.AMOUNT_TOO_LARGE, why)
     return _request_refund(payment, command, amount, at)
 
 

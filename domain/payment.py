@@ -90,6 +90,15 @@ class Dispute(Struct, frozen=True, omit_defaults=True):
     movements: tuple[Movement, ...] = ()
 
 
+class OpenOperation(Struct, frozen=True):
+    """An applied operation that has no end yet."""
+
+    #: Key of the provider call that it needs.
+    call: str
+    #: When its command came.
+    received_at: datetime
+
+
 class Payment(PaymentTerms, frozen=True, omit_defaults=True):
     """One payment. Frozen: ``decide`` returns a new one."""
 
@@ -102,6 +111,8 @@ class Payment(PaymentTerms, frozen=True, omit_defaults=True):
     attempts: tuple[Attempt, ...]
     #: Body fingerprint of each operation that the client requested, by operation ID.
     operations: Mapping[str, str]
+    #: Those of them that have no end yet, by their commands' event IDs.
+    open_operations: Mapping[str, OpenOperation] = {}
     #: The provider's object, once a result or a fact named it.
     object_id: str | None = None
     create_refusal: Failure | None = None

@@ -77,7 +77,6 @@ class RejectionCode(StrEnum):
     UNKNOWN_PAYMENT = "unknown_payment"
     KEY_REUSED = "idempotency_key_reused"
     WRONG_STATUS = "wrong_status"
-    PAYMENT_FINAL = "payment_final"
     ACTION_NEEDED = "customer_action_needed"
     CANCEL_IN_PROGRESS = "cancel_in_progress"
     CAPTURE_IN_PROGRESS = "capture_in_progress"

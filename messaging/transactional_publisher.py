@@ -1,11 +1,11 @@
-"""Publishes ``payment-state`` with fencing: only a partition's current owner can publish.
+"""Publishes versions and operations with fencing: only a partition's current owner can publish.
 
 There is one transactional ID per partition. A worker that is assigned a partition starts a producer
 with that ID; from then on the brokers refuse the former owner's producer.
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import groupby
 from typing import Any, Final
 
@@ -14,13 +14,20 @@ from aiokafka.errors import InvalidProducerEpoch, KafkaError, ProducerFenced
 
 from messaging.batch_send import KeyedRecord, send_in_batches
 from messaging.lifetime import close_producer, start_client
-from ports.batch import PublishableVersion
+from ports.batch import Publishable, PublishableVersion, publication_order
 from ports.errors import FencedError, PublishError
 from ports.failures import BROKERS_UNAVAILABLE
-from schemas.headers import cloud_event
-from schemas.topics import BATCH_BYTES_MAX, COMPRESSION, PAYMENT_STATE, request_bytes_max
+from schemas.headers import cloud_event, operation_event
+from schemas.topics import (
+    BATCH_BYTES_MAX,
+    COMPRESSION,
+    PAYMENT_OPERATIONS,
+    PAYMENT_STATE,
+    request_bytes_max,
+)
 
-#: Records per transaction. A larger publication is split; each part is in version order.
+#: Records per transaction. A larger publication is split; each part is in version order, and has
+#: whole payments.
 TRANSACTION_RECORDS_MAX: Final = 5_000
 
 ProducerFactory = Callable[[int], AIOKafkaProducer]
@@ -37,7 +44,7 @@ def fenced_producer(bootstrap: str, group: str) -> ProducerFactory:
             acks="all",
             max_batch_size=BATCH_BYTES_MAX,
             compression_type=COMPRESSION,
-            max_request_size=request_bytes_max(PAYMENT_STATE),
+            max_request_size=request_bytes_max(PAYMENT_STATE, PAYMENT_OPERATIONS),
             request_timeout_ms=10_000,
         )
 
@@ -45,7 +52,7 @@ def fenced_producer(bootstrap: str, group: str) -> ProducerFactory:
 
 
 class StatePublisher:
-    """Publishes versions to ``payment-state``, each to the partition of its payment's inputs.
+    """Publishes to ``payment-state`` and ``payment-operations``, to the partition of the inputs.
 
     Former owners are fenced only when a partition is assigned, before its records are read. A
     worker that was suspended while it lost a partition must not fence the new owner.
@@ -84,15 +91,18 @@ class StatePublisher:
             raise
         self._producers[partition] = producer
 
-    async def publish(self, records: Sequence[PublishableVersion]) -> None:
+    async def publish(self, records: Sequence[Publishable]) -> None:
         """Publishes in order and returns once the brokers have all records.
+
+        A change of an operation is in the transaction of the version that it led to, and sent after
+        it.
 
         Raises:
             FencedError: a partition has a newer owner.
             PublishError: the brokers did not confirm in time. Any of the records may have been
                 written; the producers can't be used any more.
         """
-        ordered = sorted(records, key=lambda r: (r.partition, r.payment_id, r.version))
+        ordered = sorted(records, key=publication_order)
         by_partition = {p: list(group) for p, group in groupby(ordered, key=lambda r: r.partition)}
         lost = by_partition.keys() - self._producers.keys()
         if lost:
@@ -112,18 +122,14 @@ class StatePublisher:
             raise PublishError(f"no confirmation from the brokers within {self._deadline_s:g} s")
         _raise_worst([end for end in sending.result() if end is not None])
 
-    async def _transact(
-        self, producer: AIOKafkaProducer, part: Sequence[PublishableVersion]
-    ) -> None:
-        for start in range(0, len(part), TRANSACTION_RECORDS_MAX):
-            some = part[start : start + TRANSACTION_RECORDS_MAX]
-            records = [_as_record(record) for record in some]
+    async def _transact(self, producer: AIOKafkaProducer, part: Sequence[Publishable]) -> None:
+        for some in _whole_payments(part, TRANSACTION_RECORDS_MAX):
+            versions = [r for r in some if isinstance(r, PublishableVersion)]
+            operations = [r for r in some if not isinstance(r, PublishableVersion)]
             try:
                 async with producer.transaction():
-                    sending = await send_in_batches(
-                        producer, PAYMENT_STATE, some[0].partition, records
-                    )
-                    await asyncio.gather(*(sent for _, sent in sending))
+                    await _send(producer, PAYMENT_STATE, versions)
+                    await _send(producer, PAYMENT_OPERATIONS, operations)
             except KafkaError:
                 raise
             except Exception as error:
@@ -135,7 +141,31 @@ class StatePublisher:
         await self.assign(())
 
 
-def _as_record(record: PublishableVersion) -> KeyedRecord:
+def _whole_payments(part: Sequence[Publishable], most: int) -> Iterator[Sequence[Publishable]]:
+    """Yields the records in parts that end with a payment, once they have ``most`` records."""
+    some: list[Publishable] = []
+    for _, records in groupby(part, key=lambda r: r.payment_id):
+        some += records
+        if len(some) >= most:
+            yield some
+            some = []
+    if some:
+        yield some
+
+
+async def _send(producer: AIOKafkaProducer, topic: str, records: Sequence[Publishable]) -> None:
+    """Sends records of one partition, and returns once the brokers have them."""
+    if records:
+        values = [_as_record(record) for record in records]
+        sending = await send_in_batches(producer, topic, records[0].partition, values)
+        await asyncio.gather(*(sent for _, sent in sending))
+
+
+def _as_record(record: Publishable) -> KeyedRecord:
+    key = record.payment_id.encode()
+    if not isinstance(record, PublishableVersion):
+        headers = operation_event(record.operation_id, record.status, record.payment_id, record.at)
+        return KeyedRecord(key, record.document, headers)
     headers = cloud_event(
         record.payment_id,
         record.version,
@@ -143,7 +173,7 @@ def _as_record(record: PublishableVersion) -> KeyedRecord:
         record.publication_id,
         quarantined=record.quarantined,
     )
-    return KeyedRecord(record.payment_id.encode(), record.snapshot, headers)
+    return KeyedRecord(key, record.snapshot, headers)
 
 
 def _raise_worst(errors: Sequence[BaseException]) -> None:

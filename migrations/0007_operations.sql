@@ -6,7 +6,9 @@ create table operations (
     tenant       text not null,
     status       text not null check (status in ('applied', 'rejected', 'done', 'refused')),
     document     json not null,
-    -- of the record that changed it last
+    -- of its command on payment-commands
+    partition    integer not null,
+    -- when its last change was decided
     recorded_at  timestamptz not null
 );
 create index operations_by_age on operations (recorded_at);
@@ -29,6 +31,7 @@ create table unpublished_operations (
     status         text not null,
     -- after this version of the payment it is published; null: there is no such payment
     version        integer,
+    at             timestamptz not null,
     document       json not null,
     primary key (publication_id, operation_id, status)
 ) with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000);

@@ -8,9 +8,11 @@ from typing import Final
 from msgspec import Struct
 
 from domain.calls import ProviderCall
+from domain.decision import OperationChange
 from domain.payment import Payment
-from domain.status import Outcome, Status
+from domain.status import OperationStatus, Outcome, Status
 from ports.records import DeadLetter, DecodedInput, RecordOffset, refusal_id
+from schemas.identity import public_operation_id
 
 
 class InboxEntry(Struct, frozen=True):
@@ -44,6 +46,8 @@ class InboxRow:
     outcome: Outcome
     reason: str
     version: int | None = None
+    #: Whether it changed what became of a client's operation.
+    changes_operations: bool = False
     #: The key of its row, if it exists already, as a waiting one.
     waits_as: str | None = None
     #: Refused for its binding or its form, or our own code failed on it: it does not use up its
@@ -76,6 +80,19 @@ class VersionRow(Struct, frozen=True):
     partition: int
 
 
+class OperationRow(Struct, frozen=True):
+    """One change of a client's operation. ``payment_id`` need not be of a payment that exists."""
+
+    payment_id: str
+    change: OperationChange
+    partition: int
+
+    @property
+    def id(self) -> str:
+        """The operation's ID, as clients know it."""
+        return public_operation_id(self.payment_id, self.change.event_id)
+
+
 @dataclass(slots=True, kw_only=True)
 class WriteSet:
     """Everything that one batch writes, in one transaction."""
@@ -89,6 +106,8 @@ class WriteSet:
     #: Webhooks that name another payment's object: the router sends them to that payment too.
     misrouted: list[DecodedInput] = field(default_factory=list)
     versions: list[VersionRow] = field(default_factory=list)
+    #: In the order of the decisions; of one operation there may be several.
+    operations: list[OperationRow] = field(default_factory=list)
     #: The last state of every payment that changed, by ID.
     payments: dict[str, Payment] = field(default_factory=dict)
     #: Each of those as Postgres has it; absent for a new payment.
@@ -142,11 +161,34 @@ class PublishableVersion(Struct, frozen=True, kw_only=True):
     quarantined: bool = False
 
 
+class PublishableOperation(Struct, frozen=True, kw_only=True):
+    """One record for ``payment-operations``. It follows the version that it led to, if any."""
+
+    payment_id: str
+    operation_id: str
+    status: OperationStatus
+    version: int | None
+    partition: int
+    at: datetime
+    document: bytes
+    publication_id: int
+
+
+#: What is published after a batch's commit.
+Publishable = PublishableVersion | PublishableOperation
+
+
+def publication_order(record: Publishable) -> tuple[int, str, int, bool]:
+    """Sorts by partition, payment and version; an operation's change follows its version."""
+    is_operation = isinstance(record, PublishableOperation)
+    return (record.partition, record.payment_id, record.version or 0, is_operation)
+
+
 @dataclass(slots=True)
 class CommittedBatch:
-    """What is left to do after the commit: versions to publish, events for the dedup table."""
+    """What is left to do after the commit: what to publish, events for the dedup table."""
 
-    published: list[PublishableVersion] = field(default_factory=list)
+    published: list[Publishable] = field(default_factory=list)
     #: Publications whose events were redelivered: a crash may have come before the publishing.
     redelivered: set[int] = field(default_factory=set)
     #: By event ID that Postgres knew before: the offset of the record that was processed.

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Protocol
 
 from domain.payment import Payment
-from ports.batch import PublishableVersion, ReadSet, WriteSet
+from ports.batch import Publishable, PublishableVersion, ReadSet, WriteSet
 from ports.producer_record import ProducerRecord
 from ports.provider import ListCursor
 from ports.records import DecodedInput
@@ -37,8 +37,8 @@ class Transaction(Protocol):
         """Returns the read set. Locks payments and partitions until the transaction ends."""
         ...
 
-    async def write(self, plan: WriteSet, now: datetime) -> list[PublishableVersion]:
-        """Writes the plan. Returns the versions to publish.
+    async def write(self, plan: WriteSet, now: datetime) -> list[Publishable]:
+        """Writes the plan. Returns what to publish.
 
         Raises BatchConflictError or SnapshotTooLargeError.
         """
@@ -54,8 +54,8 @@ class BatchStore(Protocol):
 
     async def unpublished(
         self, *, publication_ids: Iterable[int] = (), partitions: Iterable[int] = ()
-    ) -> list[PublishableVersion]:
-        """Returns the committed versions that may not have been published, of these."""
+    ) -> list[Publishable]:
+        """Returns what is committed and may not have been published, of these."""
         ...
 
     async def quarantine_unpublishable(
@@ -84,13 +84,13 @@ class UnreadStore(Protocol):
 
 
 class TransactionalPublisher(Protocol):
-    """Publishes new versions, one transaction per partition."""
+    """Publishes versions and changes of operations, one transaction per partition."""
 
     async def assign(self, partitions: Iterable[int]) -> None:
         """Takes exactly these partitions and fences former owners. Raises PublishError."""
         ...
 
-    async def publish(self, records: Sequence[PublishableVersion]) -> None:
+    async def publish(self, records: Sequence[Publishable]) -> None:
         """Returns once the brokers have all. Raises FencedError, PublishError."""
         ...
 

@@ -8,6 +8,7 @@ from domain.calls import ProviderCall
 from domain.facts.disputes import Funds
 from domain.payment import Payment
 from domain.view import Snapshot
+from ports.batch import OperationRow
 from ports.errors import SnapshotTooLargeError
 from schemas.topics import SNAPSHOT_BYTES_MAX
 
@@ -24,6 +25,13 @@ def encode_payment(payment: Payment) -> str:
 def decode_payment(document: bytes | str) -> Payment:
     """Decodes a ``payments.document``. Raises msgspec.ValidationError."""
     return _PAYMENT.decode(document)
+
+
+def encode_operation(row: OperationRow) -> bytes:
+    """Encodes an operation, for ``payment-operations`` and ``operations.document``."""
+    change = msgspec.structs.asdict(row.change)
+    del change["event_id"]
+    return _ENCODER.encode({"id": row.id, "payment_id": row.payment_id, **change})
 
 
 def encode_call(call: ProviderCall) -> str:

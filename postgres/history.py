@@ -25,6 +25,7 @@ DELETABLE: Final = {
     "ignored_webhooks": "true",
     "published_parts": "true",
     "notices": "outcome is not null",
+    "operations": "status <> 'applied'",
 }
 
 #: Rows that another transaction has locked are skipped; a later round deletes them.

@@ -18,7 +18,7 @@ import psycopg
 from psycopg_pool import AsyncConnectionPool
 
 from domain.payment import Payment
-from ports.batch import PublishableVersion, ReadSet, WriteSet
+from ports.batch import Publishable, PublishableVersion, ReadSet, WriteSet
 from ports.errors import KeyTakenError, StoreUnavailableError
 from ports.provider import ListCursor
 from ports.records import Decode, DecodedInput
@@ -112,7 +112,7 @@ class PostgresTransaction:
         """See ``Transaction.load``."""
         return await batch.load(self._connection, received, self._decode)
 
-    async def write(self, plan: WriteSet, now: datetime) -> list[PublishableVersion]:
+    async def write(self, plan: WriteSet, now: datetime) -> list[Publishable]:
         """See ``Transaction.write``."""
         return await batch.write(self._connection, plan, now)
 
@@ -132,7 +132,7 @@ class PostgresBatches:
 
     async def unpublished(
         self, *, publication_ids: Iterable[int] = (), partitions: Iterable[int] = ()
-    ) -> list[PublishableVersion]:
+    ) -> list[Publishable]:
         """See ``BatchStore.unpublished``."""
         async with connected(self._pool) as connection:
             return await unpublished.unpublished(

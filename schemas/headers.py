@@ -1,4 +1,4 @@
-"""Names of the Kafka record headers, and the CloudEvents headers of ``payment-state``."""
+"""Names of the Kafka record headers, and the CloudEvents headers of what is published."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
@@ -30,6 +30,7 @@ ALTERED: Final = "altered"
 ID_CHARS_MAX: Final = 500
 
 CLOUD_EVENT_TYPE: Final = "payments.payment.state.v1"
+OPERATION_EVENT_TYPE: Final = "payments.payment.operation.v1"
 CLOUD_EVENT_SOURCE: Final = "/payments/processor"
 
 
@@ -67,10 +68,26 @@ def cloud_event(
     """
     return [
         *([(QUARANTINED, b"true")] if quarantined else []),
+        *_headers(f"{payment_id}:{publication_id}:{version}", CLOUD_EVENT_TYPE, payment_id, at),
+    ]
+
+
+def operation_event(
+    operation_id: str, status: str, payment_id: str, at: datetime
+) -> list[tuple[str, bytes]]:
+    """Returns the headers of a ``payment-operations`` record: CloudEvents 1.0, as above.
+
+    ``ce_id`` is ``<operation ID>:<status>``: a change that is published twice has the same.
+    """
+    return _headers(f"{operation_id}:{status}", OPERATION_EVENT_TYPE, payment_id, at)
+
+
+def _headers(event_id: str, type_: str, payment_id: str, at: datetime) -> list[tuple[str, bytes]]:
+    return [
         ("ce_specversion", b"1.0"),
-        ("ce_id", f"{payment_id}:{publication_id}:{version}".encode()),
+        ("ce_id", event_id.encode()),
         ("ce_source", CLOUD_EVENT_SOURCE.encode()),
-        ("ce_type", CLOUD_EVENT_TYPE.encode()),
+        ("ce_type", type_.encode()),
         ("ce_subject", payment_id.encode()),
         ("ce_time", at.isoformat().encode()),
         ("content-type", b"application/json"),

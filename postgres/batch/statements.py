@@ -75,6 +75,21 @@ INSERT_UNPUBLISHED: Final = """
     insert into unpublished_versions (publication_id, payment_id, version, at, snapshot)
     select * from unnest(%b::bigint[], %b::text[], %b::int[], %b::timestamptz[], %b::json[])"""
 
+#: A change never undoes a final status: a trigger would refuse it.
+UPSERT_OPERATIONS: Final = """
+    insert into operations (recorded_at, operation_id, payment_id, tenant, status, partition,
+        document)
+    select %s, * from unnest(%b::text[], %b::text[], %b::text[], %b::text[], %b::int[],
+        %b::json[])
+    on conflict (operation_id) do update set recorded_at = excluded.recorded_at,
+        status = excluded.status, document = excluded.document"""
+
+INSERT_UNPUBLISHED_OPERATIONS: Final = """
+    insert into unpublished_operations (publication_id, operation_id, payment_id, status, version,
+        at, document)
+    select * from unnest(%b::bigint[], %b::text[], %b::text[], %b::text[], %b::int[],
+        %b::timestamptz[], %b::json[])"""
+
 UPSERT_REFUNDS: Final = """
     insert into refunds (payment_id, refund_id, status, amount, reversed, updated_at)
     select * from unnest(%b::text[], %b::text[], %b::text[], %b::bigint[], %b::boolean[],
@@ -198,7 +213,9 @@ END_EMPTY_PUBLICATIONS: Final = """
     update publications p set published_at = %s
     where p.published_at is null and p.partition = any(%b)
         and not exists (select from unpublished_versions v
-                        where v.publication_id = p.publication_id)"""
+                        where v.publication_id = p.publication_id)
+        and not exists (select from unpublished_operations o
+                        where o.publication_id = p.publication_id)"""
 
 # -- publish -----------------------------------------------------------------------------------
 
@@ -227,6 +244,20 @@ UNPUBLISHED_BY_ID: Final = _UNPUBLISHED.format(
             where publication_id = any(%b) and published_at is null)"""
 )
 
+_UNPUBLISHED_OPERATIONS: Final = """
+    select o.payment_id, o.operation_id, o.status, o.version, p.partition, o.at, o.document::text,
+        publication_id
+    from publications p join unpublished_operations o using (publication_id)
+    where p.published_at is null and {which}
+    order by o.payment_id, publication_id"""
+
+OPERATIONS_BY_PARTITION: Final = _UNPUBLISHED_OPERATIONS.format(which="p.partition = any(%b)")
+#: Of the partitions of these publications, if they are still unpublished.
+OPERATIONS_BY_ID: Final = _UNPUBLISHED_OPERATIONS.format(
+    which="""p.partition in (select partition from publications
+            where publication_id = any(%b) and published_at is null)"""
+)
+
 #: For the first of its versions that can't be published. An existing quarantine stays.
 QUARANTINE_UNPUBLISHABLE: Final = """
     insert into quarantines (quarantined_at, payment_id, event_id, error)
@@ -246,6 +277,9 @@ MARK_PUBLISHED: Final = """
         delete from publications p using
             (select partition, max(publication_id) as last from marked group by partition) m
         where p.partition = m.partition and p.published_at is not null
-            and p.publication_id < m.last)
+            and p.publication_id < m.last),
+    operations_out as (
+        delete from unpublished_operations o using marked
+        where o.publication_id = marked.publication_id)
     delete from unpublished_versions v using marked
     where v.publication_id = marked.publication_id"""

@@ -16,7 +16,7 @@ from domain.facts.waiting import may_end_wait
 from domain.payment import Payment
 from domain.status import WAITING, Outcome
 from domain.view import amounts, snapshot
-from ports.batch import InboxEntry, InboxRow, PublishableVersion, ReadSet, WriteSet
+from ports.batch import InboxEntry, InboxRow, Publishable, PublishableVersion, ReadSet, WriteSet
 from ports.errors import BatchConflictError
 from ports.failures import describe_error
 from ports.records import (
@@ -30,6 +30,7 @@ from ports.records import (
 from ports.work_items import UnroutedWebhook
 from postgres.batch import statements as sql
 from postgres.batch.columns import as_columns
+from postgres.batch.operations import publishable, write_operations
 from postgres.batch.parts import write_parts
 from postgres.batch.publications import announce, insert_unpublished, last_versions
 from postgres.batch.waiting import accounts_of, decode_waiting
@@ -149,8 +150,8 @@ def _objects_of(
 
 async def write(
     connection: Connection, plan: WriteSet, now: datetime, *, alone: bool = False
-) -> list[PublishableVersion]:
-    """Writes the plan. Returns the versions to publish after the commit.
+) -> list[Publishable]:
+    """Writes the plan. Returns what to publish after the commit.
 
     With ``alone`` no other worker uses these tables, and nothing will be published.
 
@@ -158,7 +159,8 @@ async def write(
     before anything is written, for a version that could never be published.
     """
     again = await last_versions(connection, plan)
-    partitions = sorted({v.partition for v in plan.versions} | {a.partition for a in again})
+    rows_to_publish = (plan.versions, again, plan.operations)
+    partitions = sorted({row.partition for rows in rows_to_publish for row in rows})
     ids: dict[int, int] = {}
     if partitions:
         cursor = await connection.execute(sql.NEXT_PUBLICATION_IDS, [len(partitions)])
@@ -176,6 +178,7 @@ async def write(
         )
         for v, id_, s in seen_as
     ]
+    operations = publishable(plan, ids)
     guards: list[tuple[Cursor, int]] = []
     async with connection.pipeline():
         if partitions:
@@ -187,6 +190,7 @@ async def write(
         if not alone:
             await insert_unpublished(connection, published)
         await write_parts(connection, [s for _, _, s in seen_as], plan.stored)
+        await write_operations(connection, plan, operations, now, alone=alone)
         if plan.calls:
             rows = [
                 (c.key, c.payment_id, c.provider, c.operation, encode_call(c)) for c in plan.calls
@@ -201,7 +205,7 @@ async def write(
     for cursor, expected in guards:
         if cursor.rowcount != expected:
             raise BatchConflictError(f"{cursor.rowcount} of {expected} rows could be written")
-    return published
+    return [*published, *operations]
 
 
 async def _write_payments(
@@ -263,7 +267,9 @@ async def _write_inbox(
     taking: list[tuple[Any, ...]] = []
     for row in plan.inbox:
         r, position = row.received, row.received.record.position
-        is_published = row.version is not None or r.payment_id in plan.announced
+        is_published = (
+            row.version is not None or row.changes_operations or r.payment_id in plan.announced
+        )
         publication_id = ids.get(position.partition) if is_published else None
         became = (r.kind, row.outcome, row.reason, row.version, publication_id, *_kept(row))
         if row.waits_as is not None:

@@ -1,4 +1,4 @@
-"""Versions that are stored and may not be published yet."""
+"""Versions and operations that are stored and may not be published yet."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -6,7 +6,8 @@ from typing import Any
 
 from psycopg import AsyncConnection
 
-from ports.batch import PublishableVersion
+from domain.status import OperationStatus
+from ports.batch import Publishable, PublishableOperation, PublishableVersion
 from postgres.batch import statements as sql
 
 Connection = AsyncConnection[tuple[Any, ...]]
@@ -14,12 +15,47 @@ Connection = AsyncConnection[tuple[Any, ...]]
 
 async def unpublished(
     connection: Connection, *, publication_ids: Iterable[int] = (), partitions: Iterable[int] = ()
+) -> list[Publishable]:
+    """Returns what may be unpublished, of these publications or partitions."""
+    ids, numbers = sorted(publication_ids), sorted(partitions)
+    return [
+        *await _versions(connection, ids, numbers),
+        *await _operations(connection, ids, numbers),
+    ]
+
+
+async def _operations(
+    connection: Connection, publication_ids: list[int], partitions: list[int]
+) -> list[PublishableOperation]:
+    found: dict[tuple[str, str], PublishableOperation] = {}
+    for statement, keys in (
+        (sql.OPERATIONS_BY_ID, publication_ids),
+        (sql.OPERATIONS_BY_PARTITION, partitions),
+    ):
+        if keys:
+            cursor = await connection.execute(statement, [keys])
+            for row in await cursor.fetchall():
+                payment_id, operation_id, status, version, partition, at, text, id_ = row
+                found[operation_id, status] = PublishableOperation(
+                    payment_id=payment_id,
+                    operation_id=operation_id,
+                    status=OperationStatus(status),
+                    version=version,
+                    partition=partition,
+                    at=at,
+                    document=text.encode(),
+                    publication_id=id_,
+                )
+    return list(found.values())
+
+
+async def _versions(
+    connection: Connection, publication_ids: list[int], partitions: list[int]
 ) -> list[PublishableVersion]:
-    """Returns versions that may be unpublished, of these publications or partitions."""
     found: dict[tuple[str, int], PublishableVersion] = {}
     for statement, keys in (
-        (sql.UNPUBLISHED_BY_ID, sorted(publication_ids)),
-        (sql.UNPUBLISHED_BY_PARTITION, sorted(partitions)),
+        (sql.UNPUBLISHED_BY_ID, publication_ids),
+        (sql.UNPUBLISHED_BY_PARTITION, partitions),
     ):
         if keys:
             cursor = await connection.execute(statement, [keys])

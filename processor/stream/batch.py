@@ -32,7 +32,7 @@ from decisions.dead_letters import as_outgoing, note
 from decisions.decode import Decoder
 from decisions.decode_failure import unforeseen
 from decisions.fold import fold
-from ports.batch import CommittedBatch, PublishableVersion
+from ports.batch import CommittedBatch, Publishable, PublishableVersion
 from ports.errors import KeyTakenError, StoreUnavailableError
 from ports.failures import (
     ADAPTER_TIMEOUT_S,
@@ -293,7 +293,7 @@ class BatchProcessor:
             await self._send(published, ids)
             self._republications += is_stale
 
-    async def _send(self, published: Sequence[PublishableVersion], ids: Iterable[int]) -> None:
+    async def _send(self, published: Sequence[Publishable], ids: Iterable[int]) -> None:
         """Publishes these versions, then marks their publications as published.
 
         If our own code can't publish a payment, its publications stay unpublished, and the next
@@ -301,11 +301,15 @@ class BatchProcessor:
         earlier release allowed, its payment is quarantined. Other payments are published anyway.
         """
         out = set(ids)
-        too_large = [p for p in published if len(p.snapshot) > SNAPSHOT_BYTES_MAX]
+        too_large = [
+            each
+            for each in published
+            if isinstance(each, PublishableVersion) and len(each.snapshot) > SNAPSHOT_BYTES_MAX
+        ]
         if too_large:
             for each in too_large:
                 log.error("version.too_large", payment_id=each.payment_id, version=each.version)
-            published = [p for p in published if len(p.snapshot) <= SNAPSHOT_BYTES_MAX]
+            published = [each for each in published if each not in too_large]
             out -= {each.publication_id for each in too_large}
             await self._retrying(
                 lambda: self._store.quarantine_unpublishable(too_large, self._clock())
@@ -321,22 +325,22 @@ class BatchProcessor:
             out -= await self._publish_apart(published)
         await self._retrying(lambda: self._store.mark_published(out, self._clock()))
 
-    async def _publish_apart(self, published: Sequence[PublishableVersion]) -> set[int]:
+    async def _publish_apart(self, published: Sequence[Publishable]) -> set[int]:
         """Publishes payment by payment. Returns the publications that are not complete."""
         left: set[int] = set()
-        by_payment: dict[str, list[PublishableVersion]] = {}
+        by_payment: dict[str, list[Publishable]] = {}
         for each in published:
             by_payment.setdefault(each.payment_id, []).append(each)
-        for payment_id, versions in by_payment.items():
+        for payment_id, records in by_payment.items():
             with bound_contextvars(payment_id=payment_id):
-                if not await self._publish_alone(versions):
-                    left |= {version.publication_id for version in versions}
+                if not await self._publish_alone(records):
+                    left |= {record.publication_id for record in records}
         return left
 
-    async def _publish_alone(self, versions: Sequence[PublishableVersion]) -> bool:
-        """Publishes one payment's versions. Returns False if our own code fails on them."""
+    async def _publish_alone(self, records: Sequence[Publishable]) -> bool:
+        """Publishes what is of one payment. Returns False if our own code fails on it."""
         try:
-            await with_timeout(ADAPTER_TIMEOUT_S, self._publisher.publish(versions))
+            await with_timeout(ADAPTER_TIMEOUT_S, self._publisher.publish(records))
         except ANY_ERROR as error:
             if must_propagate(error):
                 raise

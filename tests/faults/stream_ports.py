@@ -7,7 +7,7 @@ from datetime import datetime
 from aiokafka import AIOKafkaProducer
 
 from messaging.transactional_publisher import ProducerFactory
-from ports.batch import PublishableVersion, ReadSet, WriteSet
+from ports.batch import Publishable, PublishableVersion, ReadSet, WriteSet
 from ports.records import DecodedInput, RecordOffset
 from ports.stores import BatchStore, Transaction, TransactionalPublisher
 from processor.stream.batch import BatchProcessor, ProcessedBatch
@@ -29,7 +29,7 @@ class TrappedTransaction:
         self._trap.reach(Failpoint.AFTER_LOAD)
         return loaded
 
-    async def write(self, plan: WriteSet, now: datetime) -> list[PublishableVersion]:
+    async def write(self, plan: WriteSet, now: datetime) -> list[Publishable]:
         """See ``Transaction.write``."""
         published = await self._inner.write(plan, now)
         self.has_versions = bool(published)
@@ -58,7 +58,7 @@ class TrappedBatches:
 
     async def unpublished(
         self, *, publication_ids: Iterable[int] = (), partitions: Iterable[int] = ()
-    ) -> list[PublishableVersion]:
+    ) -> list[Publishable]:
         """See ``BatchStore.unpublished``."""
         return await self._inner.unpublished(publication_ids=publication_ids, partitions=partitions)
 
@@ -94,7 +94,7 @@ class TrappedPublishing:
         assert self._inner is not None
         await self._inner.assign(partitions)
 
-    async def publish(self, records: Sequence[PublishableVersion]) -> None:
+    async def publish(self, records: Sequence[Publishable]) -> None:
         """See ``TransactionalPublisher.publish``."""
         assert self._inner is not None
         self._trap.reach(Failpoint.BEFORE_PUBLISH)

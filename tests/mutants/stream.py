@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from msgspec.structs import replace
 
-from ports.batch import CommittedBatch, PublishableVersion, ReadSet
+from ports.batch import CommittedBatch, Publishable, ReadSet
 from ports.records import DeadLetter, DecodedInput, RecordOffset
 from processor.stream.batch import BatchProcessor, DecodedBatch, ProcessedBatch
 from processor.stream.dedup_table import DedupTable
@@ -34,7 +34,7 @@ class AcknowledgesBeforePublishing(BatchProcessor):
         self._current = batch.events
         await super().publish_and_ack(batch)
 
-    async def _send(self, published: Sequence[PublishableVersion], ids: Iterable[int]) -> None:
+    async def _send(self, published: Sequence[Publishable], ids: Iterable[int]) -> None:
         marked = set(ids)
         if published:
             for event in self._current:
@@ -125,7 +125,7 @@ class PublishesOnlyTheUnpublished(MemoryBatches):
 
     async def unpublished(
         self, *, publication_ids: Iterable[int] = (), partitions: Iterable[int] = ()
-    ) -> list[PublishableVersion]:
+    ) -> list[Publishable]:
         """The unpublished versions only."""
         found = await super().unpublished(publication_ids=publication_ids, partitions=partitions)
         return [p for p in found if p.publication_id in self._database.unpublished]

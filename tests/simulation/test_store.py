@@ -12,7 +12,7 @@ from psycopg_pool import AsyncConnectionPool
 
 from decisions.decode import Decoder
 from decisions.fold import fold
-from ports.batch import InboxEntry, PublishableVersion, ReadSet, WriteSet
+from ports.batch import InboxEntry, Publishable, ReadSet, WriteSet, publication_order
 from ports.errors import BatchConflictError, KeyTakenError
 from ports.records import DecodedInput
 from ports.stores import BatchStore
@@ -57,7 +57,7 @@ class _Recording(MemoryTransaction):
         self._batch = batch
         return await super().load(batch)
 
-    async def write(self, plan: WriteSet, now: datetime) -> list[PublishableVersion]:
+    async def write(self, plan: WriteSet, now: datetime) -> list[Publishable]:
         published = await super().write(plan, now)
         batch = Batch(self._batch, plan, now)
         commit, committed = self.changes.commit, self.batches
@@ -127,9 +127,9 @@ class _Numbered:
             for event_id, k in sorted(known.items())
         }
 
-    def published(self, published: Sequence[PublishableVersion]) -> list[PublishableVersion]:
+    def published(self, published: Sequence[Publishable]) -> list[Publishable]:
         """Records to publish, with numbers, in one order."""
-        ordered = sorted(published, key=lambda p: (p.payment_id, p.version))
+        ordered = sorted(published, key=lambda p: (publication_order(p), str(p)))
         return [structs.replace(p, publication_id=self.of(p.publication_id)) for p in ordered]
 
 

@@ -19,6 +19,8 @@ TABLES: Final = (
     "payments",
     "publications",
     "unpublished_versions",
+    "operations",
+    "unpublished_operations",
     "inbox",
     "duplicates",
     "dead_letters",
@@ -58,9 +60,10 @@ async def plan_of(pool: Pool, *records: ConsumedRecord) -> WriteSet:
 
 
 async def write(pool: Pool, plan: WriteSet) -> list[PublishableVersion]:
-    """Writes a write set, which may be outdated."""
+    """Writes a write set, which may be outdated. Returns the versions to publish."""
     async with batches(pool).transaction() as transaction:
-        return await transaction.write(plan, NOW)
+        published = await transaction.write(plan, NOW)
+    return [each for each in published if isinstance(each, PublishableVersion)]
 
 
 async def process(pool: Pool, *records: ConsumedRecord) -> list[PublishableVersion]:

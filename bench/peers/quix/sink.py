@@ -12,13 +12,13 @@ from quixstreams.sinks.base import BaseSink
 
 from decisions.dead_letters import as_outgoing
 from decisions.fold import fold
-from ports.batch import PublishableVersion
+from ports.batch import Publishable, PublishableVersion, publication_order
 from ports.errors import PublishError
 from ports.records import ConsumedRecord, DeadLetter, DecodedInput
 from postgres.batch import transaction as store
 from postgres.batch import unpublished
-from schemas.headers import Headers, cloud_event
-from schemas.topics import PAYMENT_STATE
+from schemas.headers import Headers, cloud_event, operation_event
+from schemas.topics import PAYMENT_OPERATIONS, PAYMENT_STATE
 
 Decode = Callable[[ConsumedRecord], DecodedInput | DeadLetter]
 
@@ -80,12 +80,15 @@ class PaymentsSink(BaseSink):  # type: ignore[misc]  # quix-streams is not insta
     async def _connect(self) -> store.Connection:
         return await psycopg.AsyncConnection.connect(self._database_url, autocommit=True)
 
-    def _publish(self, published: Iterable[PublishableVersion]) -> None:
-        for p in sorted(published, key=lambda p: (p.partition, p.payment_id, p.version)):
-            headers = cloud_event(p.payment_id, p.version, p.at, p.publication_id)
-            self._produce(
-                PAYMENT_STATE, p.payment_id.encode(), p.snapshot, headers, partition=p.partition
-            )
+    def _publish(self, published: Iterable[Publishable]) -> None:
+        for p in sorted(published, key=publication_order):
+            key = p.payment_id.encode()
+            if isinstance(p, PublishableVersion):
+                headers = cloud_event(p.payment_id, p.version, p.at, p.publication_id)
+                self._produce(PAYMENT_STATE, key, p.snapshot, headers, partition=p.partition)
+            else:
+                headers = operation_event(p.operation_id, p.status, p.payment_id, p.at)
+                self._produce(PAYMENT_OPERATIONS, key, p.document, headers, partition=p.partition)
         self._deliver()
 
     def _produce(

@@ -22,6 +22,8 @@ class Table:
     columns: tuple[str, ...]
     #: A further condition on the stored rows.
     only: LiteralString = "true"
+    #: Whether a row that was decided again must be stored.
+    is_complete: bool = True
 
 
 #: Releases are not decided again, nor is what was sent on because of its age, and what waits
@@ -53,18 +55,20 @@ TABLES: Final = (
         ("status", "amount", "currency", "respond_by", "funds"),
     ),
     Table("provider_calls", ("call_key",), ("payment_id", "provider", "operation", "request")),
+    # an earlier release stored none
+    Table("operations", ("operation_id",), ("tenant", "status", "document"), is_complete=False),
     Table("inbox", ("event_id",), ("payment_id", "kind", "outcome", "version"), _DECIDED),
 )  # fmt: skip
 
-#: Compared as text: a snapshot must be equal to the byte.
-_AS_TEXT: Final = frozenset({"snapshot"})
+#: Compared as text: what is published must be equal to the byte.
+_AS_TEXT: Final = frozenset({("payments", "snapshot"), ("operations", "document")})
 #: Removed once they have no use any more. Then there is nothing to compare.
 _REMOVED: Final = frozenset({"request"})
 
 #: The rebuilt document, in the form of a stored one from before a report of a capture said whether
 #: it names a cause: it has none that does, and has only the latest of such reports. What such a
 #: report says is unknown then, and was decided without it. Of totals of refunds, too, only the
-#: latest was kept.
+#: latest was kept, and which operations are open was not.
 _DOCUMENT: Final = """
     (case when s.document = r.document or s.document @? {names_cause} or not r.document ? 'facts'
         then r.document
@@ -75,7 +79,8 @@ _DOCUMENT: Final = """
                         from jsonb_array_elements(r.document -> 'facts')
                             with ordinality as facts(fact, n)) as facts) as facts
             where not is_capture or n = last)) end)
-    - case when s.document ? 'refund_total_range' then '' else 'refund_total_range' end"""
+    - case when s.document ? 'refund_total_range' then '' else 'refund_total_range' end
+    - case when s.document ? 'open_operations' then '' else 'open_operations' end"""
 _NAMES_CAUSE: Final = (
     f'$.facts[*] ? (@.status == "{ProviderStatus.SUCCEEDED}" && @.names_cause == true)'
 )
@@ -87,8 +92,8 @@ _ROWS: Final = """
               where {part} and payment_id <> all(%(left_out)s::text[])),
         compared as (
             select {key}, s.is_here as is_stored, r.is_here as is_rebuilt, {sides},
-                s.is_here is null or r.is_here is null
-                    or ({stored_values}) is distinct from ({rebuilt_values}) as differs
+                r.is_here is null or case when s.is_here is null then {is_complete}
+                    else ({stored_values}) is distinct from ({rebuilt_values}) end as differs
             from s full join r using ({key}))"""
 _COUNT: Final = "select count(*), count(*) filter (where differs) from compared"
 _DIFFERENT: Final = """
@@ -125,14 +130,18 @@ async def differences(
 def _parts(stored: str, table: Table, part: Part) -> dict[str, sql.Composable]:
     comma, schema = sql.SQL(", "), sql.Identifier(stored)
     rows = sql.Identifier(stored, table.name)
-    old, new = {c: _stored(c) for c in table.columns}, {c: _rebuilt(c) for c in table.columns}
+    old, new = (
+        {c: _stored(c) for c in table.columns},
+        {c: _rebuilt(table, c) for c in table.columns},
+    )
     return {
         "key": comma.join(map(sql.Identifier, table.key)),
-        "columns": comma.join(map(_selected, table.columns)),
+        "columns": comma.join(_selected(table, c) for c in table.columns),
         "stored": schema,
         "table": sql.Identifier(table.name),
         "part": part.has(),
         "stored_part": part.has_call(rows) if table.name == "provider_calls" else part.has(),
+        "is_complete": sql.Literal(table.is_complete),
         "only": sql.SQL(table.only).format(stored=schema, sent_on=sql.Literal(SENT_ON)),
         "sides": comma.join(
             sql.SQL("{} as {}, {} as {}").format(
@@ -147,22 +156,23 @@ def _parts(stored: str, table: Table, part: Part) -> dict[str, sql.Composable]:
     }
 
 
-def _selected(column: str) -> sql.Composable:
+def _selected(table: Table, column: str) -> sql.Composable:
     name = sql.Identifier(column)
-    return sql.SQL("{0}::text as {0}").format(name) if column in _AS_TEXT else name
+    is_text = (table.name, column) in _AS_TEXT
+    return sql.SQL("{0}::text as {0}").format(name) if is_text else name
 
 
 def _stored(column: str) -> sql.Composable:
     return sql.Identifier("s", column)
 
 
-def _rebuilt(column: str) -> sql.Composable:
+def _rebuilt(table: Table, column: str) -> sql.Composable:
     """Returns the rebuilt value, as an older release would have stored it if this one is older.
 
     It is null where the stored one was removed.
     """
     name = sql.Identifier("r", column)
-    if column == "document":
+    if (table.name, column) == ("payments", "document"):
         return sql.SQL(_DOCUMENT).format(
             names_cause=sql.Literal(_NAMES_CAUSE),
             captured=sql.Literal(str(ProviderStatus.SUCCEEDED)),

@@ -22,7 +22,7 @@ from bench.year.fill import fill
 from decisions.decode import Decoder
 from decisions.fold import fold
 from domain.status import Outcome
-from ports.batch import InboxRow, WriteSet
+from ports.batch import InboxRow, PublishableVersion, WriteSet
 from ports.records import ConsumedRecord, DeadLetter, DecodedInput, RecordOffset
 from ports.work_items import (
     Followed,
@@ -181,12 +181,13 @@ async def _batches(store: Store) -> None:
         store.connection, publication_ids=[p.publication_id for p in published], partitions=[0]
     )
     assert len(found) >= len(published) > SAMPLE
-    await unpublished.quarantine_unpublishable(store.connection, found[:2], store.now)
+    versions = [each for each in found if isinstance(each, PublishableVersion)]
+    await unpublished.quarantine_unpublishable(store.connection, versions[:2], store.now)
     ids_of = {p.publication_id for p in published}
     await unpublished.mark_published(store.connection, ids_of, store.now)
-    (one, two) = found[0].payment_id, found[-1].payment_id
+    (one, two) = versions[0].payment_id, versions[-1].payment_id
     again = WriteSet(released={one}, renewed={two: ("cmd_1", "a bug")}, announced={one: 0})
-    await unpublished.quarantine_unpublishable(store.connection, found[-1:], store.now)
+    await unpublished.quarantine_unpublishable(store.connection, versions[-1:], store.now)
     refused = InboxRow(received=received[4], outcome=Outcome.CONFLICT, reason="", apart=True)
     again.inbox.append(refused)
     assert await batch.write(store.connection, again, store.now)

@@ -30,6 +30,8 @@ class Changes:
     versions: list[VersionRow] = field(default_factory=list)
     #: Earlier versions that are published again.
     announced: Sequence[batch.PublishableVersion] = ()
+    #: In the order of the decisions.
+    operations: Sequence[batch.PublishableOperation] = ()
     inbox: dict[str, InboxRow] = field(default_factory=dict)
     #: The inbox rows in the order in which the fold decided them.
     order: Sequence[batch.InboxRow] = ()
@@ -75,14 +77,16 @@ class Changes:
         published = [*(row.published for row in self.versions), *self.announced]
         for publication_id, partition in self.publications.items():
             versions = tuple(p for p in published if p.publication_id == publication_id)
-            database.unpublished[publication_id] = UnpublishedRow(partition, versions)
+            changed = tuple(o for o in self.operations if o.publication_id == publication_id)
+            database.unpublished[publication_id] = UnpublishedRow(partition, versions, changed)
+        database.operations.update((o.operation_id, o) for o in self.operations)
 
     def _withdraw(self, database: Database, announced: batch.PublishableVersion) -> None:
         moved = (announced.payment_id, announced.version)
         for publication_id, row in list(database.unpublished.items()):
             left = tuple(v for v in row.versions if (v.payment_id, v.version) != moved)
             database.unpublished[publication_id] = replace(row, versions=left)
-            if not left:
+            if not (left or row.operations):
                 del database.unpublished[publication_id]
 
     def _hurry(self, database: Database) -> None:

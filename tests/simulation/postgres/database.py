@@ -7,7 +7,7 @@ from datetime import datetime
 
 from domain.status import Outcome, Status
 from domain.transitions import is_allowed, is_final
-from ports.batch import PublishableVersion
+from ports.batch import PublishableOperation, PublishableVersion
 from ports.provider import ListCursor
 from ports.records import DecodedInput, RecordOffset
 from ports.work_items import Look, UnroutedWebhook
@@ -70,10 +70,11 @@ class VersionRow:
 
 @dataclass(frozen=True, slots=True)
 class UnpublishedRow:
-    """A row of publications that is not marked, and its versions."""
+    """A row of publications that is not marked, its versions and its operations."""
 
     partition: int
     versions: tuple[PublishableVersion, ...]
+    operations: tuple[PublishableOperation, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +122,8 @@ class Database:
     """Every table, by its primary key, and the locks."""
 
     locks: Locks = field(default_factory=Locks)
+    #: By the operation's ID: its last change.
+    operations: dict[str, PublishableOperation] = field(default_factory=dict)
     payments: dict[str, PaymentRow] = field(default_factory=dict)
     #: The unique key one_payment_per_object.
     owners: dict[tuple[str, str], str] = field(default_factory=dict)

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from msgspec import structs
 
-from ports.batch import PublishableVersion
+from ports.batch import Publishable, PublishableVersion
 from tests.simulation.postgres.changes import Changes
 from tests.simulation.postgres.connection import Connection
 from tests.simulation.postgres.locks import Session
@@ -59,8 +59,8 @@ class MemoryBatches:
 
     async def unpublished(
         self, *, publication_ids: Iterable[int] = (), partitions: Iterable[int] = ()
-    ) -> list[PublishableVersion]:
-        """See ``BatchStore.unpublished``: the unpublished versions, and each payment's last one."""
+    ) -> list[Publishable]:
+        """See ``BatchStore.unpublished``: also each payment's last version."""
         async with self._connection.statement("unpublished") as database:
             ids = database.unpublished.keys() & set(publication_ids)
             wanted = {*partitions, *(database.unpublished[i].partition for i in ids)}
@@ -72,11 +72,14 @@ class MemoryBatches:
             for payment_id, versions in found.items():
                 last = database.versions[payment_id][-1].published
                 versions.setdefault(last.version, last)
-            return [
+            again = [
                 structs.replace(versions[n], quarantined=payment_id in database.quarantines)
                 for payment_id, versions in found.items()
                 for n in sorted(versions)
             ]
+            publications = database.unpublished.values()
+            left = [o for p in publications if p.partition in wanted for o in p.operations]
+            return [*again, *left]
 
     async def quarantine_unpublishable(
         self, versions: Sequence[PublishableVersion], now: datetime

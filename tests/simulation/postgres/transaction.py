@@ -10,11 +10,12 @@ from functools import partial
 
 from msgspec import structs
 
-from domain.status import WAITING
+from domain.status import WAITING, OperationStatus
 from domain.view import amounts, snapshot
-from ports.batch import InboxEntry, PublishableVersion, ReadSet, WriteSet
+from ports.batch import InboxEntry, Publishable, PublishableVersion, ReadSet, WriteSet
 from ports.errors import BatchConflictError, KeyTakenError
 from ports.records import ConsumedRecord, DeadLetter, DecodedInput, named_object, refusal_id
+from postgres.batch.operations import publishable
 from postgres.batch.transaction import URGENT_WITHIN, as_unrouted, may_unpark
 from postgres.documents import decode_payment, encode_payment, encode_publishable
 from tests.simulation.postgres.changes import Changes
@@ -91,7 +92,7 @@ class MemoryTransaction:
                 waiting.append(received)
         return tuple(waiting)
 
-    async def write(self, plan: WriteSet, now: datetime) -> list[PublishableVersion]:
+    async def write(self, plan: WriteSet, now: datetime) -> list[Publishable]:
         """See ``Transaction.write``."""
         await self._connection.process.step("batch.write")
         self._connection.fail()
@@ -101,7 +102,8 @@ class MemoryTransaction:
             for payment_id, partition in plan.announced.items()
             if payment_id in self._database.versions and payment_id not in new
         }
-        partitions = sorted({v.partition for v in plan.versions} | set(again.values()))
+        changed = {v.partition for v in plan.versions} | {o.partition for o in plan.operations}
+        partitions = sorted(changed | set(again.values()))
         ids = {p: next(self._database.publication_ids) for p in partitions}
         self.changes.publications = {ids[p]: p for p in partitions}
         self.changes.order = plan.inbox
@@ -116,6 +118,7 @@ class MemoryTransaction:
             for payment_id, partition in again.items()
         ]
         self.changes.announced = published[len(plan.versions) :]
+        self._write_operations(plan, ids)
         for call in plan.calls:
             await self._insert(
                 "call", call.key, partial(self._database.calls.__contains__, call.key)
@@ -132,7 +135,17 @@ class MemoryTransaction:
         self.changes.renewed = plan.renewed
         self.changes.quarantines, self.changes.released = plan.quarantines, released
         self.changes.now = now
-        return published
+        return [*published, *self.changes.operations]
+
+    def _write_operations(self, plan: WriteSet, ids: dict[int, int]) -> None:
+        stored = self._database.operations
+        self.changes.operations = publishable(plan, ids)
+        before = {id_: operation.status for id_, operation in stored.items()}
+        for operation in self.changes.operations:
+            known = before.get(operation.operation_id, operation.status)
+            if known not in {OperationStatus.APPLIED, operation.status}:
+                raise RowRefusedError(f"final_operation_never_changes: {known} to {operation}")
+            before[operation.operation_id] = operation.status
 
     async def _write_payments(self, plan: WriteSet) -> None:
         for payment in plan.payments.values():
@@ -209,7 +222,11 @@ class MemoryTransaction:
             if row.waiting != waits or (stored is not None and not waits):
                 raise BatchConflictError(f"another batch recorded {event_id}")
             partition = row.received.record.position.partition
-            is_published = row.version is not None or row.received.payment_id in plan.announced
+            is_published = (
+                row.version is not None
+                or row.changes_operations
+                or row.received.payment_id in plan.announced
+            )
             publication_id = ids.get(partition) if is_published else None
             recorded_at = now if stored is None else stored.recorded_at
             received = row.received
