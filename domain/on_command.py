@@ -105,7 +105,7 @@ def _confirm(payment: Payment, command: Confirm, at: datetime) -> Decision:
             "the customer has to act first; a new payment method is not needed",
         )
     if payment.cancel is not None:
-        return rejected(payment, RejectionCode.CANCEL_IN_PROGRESS, "the payment is being cancelled")
+        return rejected(payment, RejectionCode.CANCEL_REQUESTED, "the payment is being cancelled")
     number = len(payment.attempts) + 1
     failed = len(failures(payment.facts))
     attempts = (*payment.attempts, Attempt(number, command.payment_method, failed))
@@ -121,12 +121,12 @@ def _capture(payment: Payment, command: Capture, at: datetime) -> Decision:
             f"capture needs a payment in AUTHORIZED; it is {payment.status}",
         )
     if payment.cancel is not None:
-        return rejected(payment, RejectionCode.CANCEL_IN_PROGRESS, "the payment is being cancelled")
+        return rejected(payment, RejectionCode.CANCEL_REQUESTED, "the payment is being cancelled")
     previous = payment.capture
     if previous is not None and previous.refusal is None:
         return rejected(
             payment,
-            RejectionCode.CAPTURE_IN_PROGRESS,
+            RejectionCode.CAPTURE_REQUESTED,
             f"a capture of {_format(payment, previous.amount)} is already in progress",
         )
     held = authorized(payment)
@@ -147,9 +147,7 @@ def _cancel(payment: Payment, command: Cancel, at: datetime) -> Decision:
     if is_final(payment.status):
         return rejected(payment, RejectionCode.WRONG_STATUS, f"{payment.status} is final")
     if payment.cancel is not None:
-        return rejected(
-            payment, RejectionCode.CANCEL_IN_PROGRESS, "a cancel is already in progress"
-        )
+        return rejected(payment, RejectionCode.CANCEL_REQUESTED, "a cancel is already in progress")
     if command.expired:
         if payment.status is not Status.REQUIRES_ACTION:
             return rejected(

@@ -21,6 +21,7 @@ from ports.records import UNREAD, RecordOffset
 from postgres.documents import encode_snapshot
 from processor.ops.decoded import Decoded, Unreadable, decode
 from processor.ops.ledger import Ledger
+from processor.ops.operation_invariants import Answers, unanswered
 from processor.ops.table_invariants import Tables, disagreements
 from schemas.topics import PROVIDER_WEBHOOKS
 
@@ -106,6 +107,8 @@ class Evidence:
     due_calls: frozenset[str] = frozenset()
     #: The rows of the other tables. None: not gathered.
     tables: Tables | None = None
+    #: The operations. None: not gathered.
+    answers: Answers | None = None
     unpublished: int = 0
     unrouted: int = 0
     #: Records that have been unacknowledged for too long.
@@ -276,6 +279,12 @@ def bound_to_one_account(e: Evidence) -> Violations:
             yield f"{row.payment_id}: {row.event_id} of account {account} was applied"
 
 
+def every_command_is_answered(e: Evidence) -> Violations:
+    """Yields the commands without an answer, and what table and topic say differently."""
+    if e.answers is not None:
+        yield from unanswered(e.decoded, e.answers)
+
+
 def nothing_waits(e: Evidence) -> Violations:
     """Yields what is still waiting to be processed, published or called."""
     for what, count in (("records unprocessed", e.lag), ("publications unpublished", e.unpublished),
@@ -364,6 +373,12 @@ INVARIANTS: Final[Mapping[str, Invariant]] = {
         unit="inputs",
         violations=bound_to_one_account,
         count=lambda e: len(e.inbox),
+    ),
+    "S13": Invariant(
+        meaning="every command has one answer, the same at /v1/operations and on its topic.",
+        unit="operations",
+        violations=every_command_is_answered,
+        count=lambda e: len(e.answers.stored) if e.answers is not None else 0,
     ),
     "L1": Invariant(
         meaning="no lag, nothing unpublished, nothing stuck.",

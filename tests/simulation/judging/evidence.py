@@ -1,5 +1,6 @@
 """The evidence for ``processor.ops.invariants``, from the simulation's memory."""
 
+from domain.status import Outcome
 from processor.ops.invariants import (
     Evidence,
     InboxEvidence,
@@ -7,6 +8,8 @@ from processor.ops.invariants import (
     VersionEvidence,
     digest,
 )
+from processor.ops.operation_invariants import Answers, OperationEvidence
+from schemas.identity import public_operation_id
 from schemas.topics import PROCESSOR_SOURCES
 from tests.simulation.kafka.group import Group
 from tests.simulation.kafka.log import Log
@@ -65,7 +68,35 @@ def gather(log: Log, database: Database, state: StateTopic, group: Group) -> Evi
         quarantined=frozenset(database.quarantines),
         published_quarantined=frozenset(p for p, r in state.last.items() if r.quarantined),
         due_calls=frozenset(key for key, row in database.calls.items() if row.outcome is None),
+        documents={p.payment_id: p.document for p in database.payments.values()},
+        answers=answers(database, state),
         unpublished=len(database.unpublished),
         unrouted=len(database.unrouted),
         lag=group.lag(),
+    )
+
+
+def answers(database: Database, state: StateTopic) -> Answers:
+    """Gathers what became of operations."""
+    published: dict[str, list[tuple[str, bytes]]] = {}
+    for record in state.operations:
+        records = published.setdefault(record.operation_id, [])
+        records.append((record.status, digest(record.value)))
+    return Answers(
+        stored={
+            operation_id: OperationEvidence(
+                operation_id=operation_id,
+                payment_id=row.payment_id,
+                status=row.status,
+                digest=digest(row.document),
+            )
+            for operation_id, row in database.operations.items()
+        },
+        published=published,
+        commands={
+            public_operation_id(row.received.payment_id, event_id): row.outcome
+            for event_id, row in database.inbox.items()
+            if row.received.kind.startswith("command.")
+            and row.outcome in {Outcome.APPLIED, Outcome.REJECTED}
+        },
     )

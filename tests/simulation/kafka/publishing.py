@@ -1,4 +1,6 @@
-"""``payment-state``: transactional producers, one transactional id per partition, fenced.
+"""``payment-state`` and ``payment-operations``: transactional producers, fenced.
+
+There is one transactional id per partition.
 
 The real ``StatePublisher`` runs on these. They raise what aiokafka's producer raises, including its
 failed assertion when two transactions begin at once.
@@ -18,7 +20,7 @@ from aiokafka.errors import (
     ProducerFenced,
 )
 
-from schemas.headers import QUARANTINED
+from schemas.headers import OPERATION_EVENT_TYPE, QUARANTINED
 from tests.simulation.process import Process
 
 #: Seconds after which the brokers abort a transaction and fence its producer.
@@ -37,6 +39,17 @@ class StateRecord:
     quarantined: bool
 
 
+@dataclass(frozen=True, slots=True)
+class OperationRecord:
+    """One record of ``payment-operations``."""
+
+    payment_id: str
+    operation_id: str
+    status: str
+    value: bytes
+
+
+Record = StateRecord | OperationRecord
 Watch = Callable[[list[StateRecord]], None]
 
 
@@ -46,6 +59,7 @@ class StateTopic:
     def __init__(self, watch: Watch) -> None:
         self.records: Final[list[StateRecord]] = []
         self.last: Final[dict[str, StateRecord]] = {}
+        self.operations: Final[list[OperationRecord]] = []
         self._watch = watch
         self._epochs: dict[int, int] = {}
 
@@ -58,19 +72,21 @@ class StateTopic:
         """Whether a newer producer has started."""
         return self._epochs[partition] != epoch
 
-    def commit(self, records: list[StateRecord]) -> None:
+    def commit(self, records: list[Record]) -> None:
         """Makes a transaction's records visible, all at once."""
-        self.records.extend(records)
-        for record in records:
+        states = [record for record in records if isinstance(record, StateRecord)]
+        self.operations.extend(record for record in records if isinstance(record, OperationRecord))
+        self.records.extend(states)
+        for record in states:
             self.last[record.payment_id] = record
-        self._watch(records)
+        self._watch(states)
 
 
 class Batch:
     """As much of aiokafka's ``BatchBuilder`` as ``messaging.batch_send`` uses."""
 
     def __init__(self) -> None:
-        self.records: list[StateRecord] = []
+        self.records: list[Record] = []
 
     def append(self, *, key: bytes, value: bytes, timestamp: None, headers: Any) -> object | None:
         """Adds a record; None where the batch is full."""
@@ -78,9 +94,15 @@ class Batch:
         if len(self.records) == BATCH_MAX:
             return None
         names = dict(headers)
-        version = int(names["ce_id"].rpartition(b":")[2])
-        self.records.append(StateRecord(key.decode(), version, value, QUARANTINED in names))
-        return version
+        last: bytes
+        subject, _, last = names["ce_id"].rpartition(b":")
+        payment_id = key.decode()
+        if names["ce_type"] == OPERATION_EVENT_TYPE.encode():
+            record = OperationRecord(payment_id, subject.decode(), last.decode(), value)
+            self.records.append(record)
+        else:
+            self.records.append(StateRecord(payment_id, int(last), value, QUARANTINED in names))
+        return last
 
     def record_count(self) -> int:
         """The number of records."""
@@ -97,7 +119,7 @@ class TransactionalProducer:
         self._time = asyncio.get_running_loop().time
         self._epoch = 0
         self._in_transaction = False
-        self._sent: list[StateRecord] = []
+        self._sent: list[Record] = []
         # read when the producer is discarded
         self._sender = SimpleNamespace(sender_task=None)
         self._message_accumulator = SimpleNamespace(_batches={}, _pending_batches=set())
