@@ -27,7 +27,7 @@ from processor.ops.audit.run import Scope
 from processor.ops.audit.run import audit as ops_audit
 from processor.ops.rebuild import run as ops
 from runtime.clock import utc_now
-from schemas.settings import WorkerSettings, load
+from schemas.settings import KafkaSettings, WorkerSettings, load
 
 
 def _moment(text: str) -> datetime:
@@ -73,7 +73,13 @@ def audit(
     90m, 2h, 7d.
     """
     retention_s = load(WorkerSettings).history_retention_s
-    scope = Scope(settle_s=settle, retention_s=retention_s, start=start or "", since=since)
+    scope = Scope(
+        settle_s=settle,
+        retention_s=retention_s,
+        log_retention_s=load(KafkaSettings).log_retention_s,
+        start=start or "",
+        since=since,
+    )
     findings, progress = Findings(), Progress()
     try:
         with sigterm_like_ctrl_c():

@@ -11,6 +11,7 @@ create table operations (
     -- when its last change was decided
     recorded_at  timestamptz not null
 );
+create index operations_by_payment on operations (payment_id);
 create index operations_by_age on operations (recorded_at);
 
 -- A rejected, done or refused operation never changes; only an applied one does.

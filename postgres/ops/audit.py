@@ -18,10 +18,25 @@ REPEATED_COLUMNS: Final = (
 VERSIONS: Final = """
     select payment_id, version, previous_status, status, event_id, at < %(kept)s, at >= %(since)s
     from payment_versions where {rows} order by payment_id, version"""
+#: An earlier release stored no operations: a command needs an answer if it was decided after the
+#: first one of its partition.
 INBOX: Final = """
     select event_id, payment_id, kind, topic, partition, "offset", outcome, version,
-        recorded_at >= %(before)s
+        recorded_at >= %(before)s,
+        case when kind like 'command.%%' and outcome in ('applied', 'rejected')
+                and recorded_at >= %(kept)s
+            then coalesce(recorded_at >= (
+                select since from unnest(%(answering)s::int[], %(answering_since)s::timestamptz[])
+                    as answered(number, since)
+                where number = inbox.partition), false)
+            else false end
     from inbox where {rows}"""
+OPERATIONS: Final = """
+    select operation_id, payment_id, status, document::text,
+        recorded_at < %(before)s and recorded_at >= %(on_topic)s
+    from operations where {rows}"""
+#: Since when each partition's commands are operations.
+ANSWERING: Final = "select partition, min(recorded_at) from operations group by partition"
 UNPUBLISHED_VERSIONS: Final = """
     select u.payment_id, u.version,
         (select v.event_id from payment_versions v
@@ -49,6 +64,7 @@ _TABLES: Final = {
     "refunds": (REFUNDS, "payment_id"),
     "disputes": (DISPUTES, "payment_id"),
     "unpublished": (UNPUBLISHED_VERSIONS, "u.payment_id"),
+    "operations": (OPERATIONS, "payment_id"),
 }
 #: The rows of one range of payment IDs. All ranges together have every row, whatever its ID.
 _ROWS: Final = {

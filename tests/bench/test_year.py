@@ -111,7 +111,7 @@ def test_the_memory_of_an_audit_does_not_grow_with_the_store(
 ) -> None:
     """Four times the payments take the same memory, that of one range."""
     monkeypatch.setattr(topics, "read_log", _read_no_topic)
-    monkeypatch.setattr(topics, "read_states", _read_no_topic)
+    monkeypatch.setattr(topics, "read_published", _read_no_topic)
     ids = sorted(payment_id for (payment_id,) in _rows(url, "select payment_id from payments"))
     _peak_of_an_audit(kafka_bootstrap, url, ids[-1])  # what is only once
     quarter, peak = _peak_of_an_audit(kafka_bootstrap, url, ids[-len(ids) // 4])

@@ -128,7 +128,7 @@ async def test_an_audit_reports_a_missing_outcome(stack: Stack) -> None:
     assert completed.code == 1, completed
     lines = completed.stdout.splitlines()
     assert [line.split()[0] for line in lines if line[0] != " "] == [
-        "S1", "S2", "S3", "S4", "S5", "S6", "S8", "S11", "S12", "L1",
+        "S1", "S2", "S3", "S4", "S5", "S6", "S8", "S11", "S12", "S13", "L1",
     ]  # fmt: skip
     assert "has no outcome" in completed.stdout
     assert f"{payment_id} version 1: its event" in completed.stdout

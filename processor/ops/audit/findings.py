@@ -64,6 +64,6 @@ class Findings:
         return any(each.violations for each in self.by_code.values())
 
     def in_order(self) -> dict[str, Finding]:
-        """Returns them in order: S1, S2 … S12, L1."""
+        """Returns them in order: S1, S2 … S13, L1."""
         ordered = sorted(self.by_code, key=lambda code: (code[0] == "L", int(code[1:])))
         return {code: self.by_code[code] for code in ordered}

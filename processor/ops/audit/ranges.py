@@ -15,7 +15,7 @@ BUFFERED_BYTES: Final = 8 * 1024 * 1024
 _DIGEST_BYTES: Final = 16
 #: The length of the key, the kind of note, the version, and a digest.
 _HEAD: Final = Layout(f">IBI{_DIGEST_BYTES}s")
-_LISTED, _MARKED, _PUBLISHED, _PUBLISHED_QUARANTINED = range(4)
+_LISTED, _MARKED, _PUBLISHED, _PUBLISHED_QUARANTINED, _OPERATION = range(5)
 _NO_DIGEST: Final = bytes(_DIGEST_BYTES)
 
 
@@ -41,6 +41,8 @@ class Notes(Struct, kw_only=True):
     published: Published = field(default_factory=Published)
     #: By payment ID: the last version marked as published.
     marked: dict[str, int] = {}
+    #: By payment and operation ID: statuses and digests of the records, in log order.
+    operations: dict[str, dict[str, list[tuple[str, bytes]]]] = {}
     #: The payments that an incremental audit checks.
     listed: list[str] = []
 
@@ -54,6 +56,7 @@ class Notes(Struct, kw_only=True):
                 quarantined=published.quarantined & listed,
             ),
             marked=self.marked,
+            operations={k: v for k, v in self.operations.items() if k in listed},
             listed=self.listed,
         )
 
@@ -100,6 +103,10 @@ class Ranges:
         kind = _PUBLISHED_QUARANTINED if quarantined else _PUBLISHED
         self._note(key, kind, version, digest)
 
+    def answer(self, key: str, operation_id: str, status: str, digest: bytes) -> None:
+        """Notes a record of ``payment-operations``."""
+        self._note(f"{key} {operation_id} {status}", _OPERATION, 0, digest)
+
     def _note(self, key: str, kind: int, version: int, digest: bytes) -> None:
         number = bisect_right(self.boundaries, key) - 1
         if number < 0:
@@ -144,6 +151,10 @@ def _read(raw: bytes, notes: Notes) -> None:
             notes.listed.append(key)
         elif kind == _MARKED:
             notes.marked[key] = version
+        elif kind == _OPERATION:
+            payment_id, operation_id, status = key.split(" ")
+            of_payment = notes.operations.setdefault(payment_id, {})
+            of_payment.setdefault(operation_id, []).append((status, digest))
         else:
             published.versions.setdefault(key, []).append(version)
             published.digests[key] = digest

@@ -67,6 +67,8 @@ class Scope(Struct, frozen=True, kw_only=True):
     settle_s: float = 0.0
     #: The history of inputs older than this many seconds may be deleted. None: it is complete.
     retention_s: float | None = None
+    #: Records older than this many seconds may have left the topics. None: they are complete.
+    log_retention_s: float | None = None
     #: The first payment ID to check.
     start: str = ""
     #: Check only payments with an input since then, or with something that waits.
@@ -77,17 +79,11 @@ class Scope(Struct, frozen=True, kw_only=True):
         """Returns what is old and what is young at this time."""
         return Times(
             before=now - timedelta(seconds=self.settle_s) if self.settle_s else ALWAYS,
-            kept=self._kept(now),
+            kept=_kept(now, self.retention_s),
+            on_topic=max(_kept(now, self.log_retention_s), self.since or NEVER),
             since=self.since,
             is_live=bool(self.settle_s),
         )
-
-    def _kept(self, now: datetime) -> datetime:
-        """Returns from when on the history of inputs is there, to the end of the audit."""
-        if self.retention_s is None:
-            return NEVER
-        retention = timedelta(seconds=self.retention_s)
-        return now - retention + min(LONGEST, retention / 10)
 
     def history(self, times: Times) -> datetime:
         """Returns from when on outcomes and states are looked at."""
@@ -96,6 +92,14 @@ class Scope(Struct, frozen=True, kw_only=True):
     def log(self, times: Times) -> datetime:
         """Returns from when on records are looked at: each must be among those outcomes."""
         return times.kept if self.since is None else max(times.kept, self.since)
+
+
+def _kept(now: datetime, retention_s: float | None) -> datetime:
+    """Returns from when on what is kept for this long is there, to the end of the audit."""
+    if retention_s is None:
+        return NEVER
+    retention = timedelta(seconds=retention_s)
+    return now - retention + min(LONGEST, retention / 10)
 
 
 async def audit(
@@ -133,9 +137,11 @@ async def audit(
     acknowledged = await topics.acknowledged(bootstrap)
     with TemporaryDirectory(prefix="payments-audit-") as folder:
         async with await _connect(database_url) as connection:
+            answering = dict(await (await connection.execute(sql.ANSWERING)).fetchall())
+            times = replace(times, answering=answering)
             ranges, payments = await plan(connection, Path(folder), scope, times)
         lag = await topics.read_log(bootstrap, acknowledged, ledger, times, log_since, report)
-        await topics.read_states(bootstrap, ranges, since if is_changed_only else NEVER, report)
+        await topics.read_published(bootstrap, ranges, since if is_changed_only else NEVER, report)
         ranges.write()
         first = AuditShare(
             database_url=database_url,

@@ -12,8 +12,16 @@ from domain.status import Status
 from ports.records import RecordOffset
 from postgres.ops import audit as sql
 from processor.ops.audit.ranges import Notes, Range
-from processor.ops.invariants import Evidence, InboxEvidence, PaymentEvidence, VersionEvidence
+from processor.ops.invariants import (
+    Evidence,
+    InboxEvidence,
+    PaymentEvidence,
+    VersionEvidence,
+    digest,
+)
+from processor.ops.operation_invariants import Answers, OperationEvidence
 from processor.ops.table_invariants import CallRow, Tables, VersionPlacement
+from schemas.identity import public_operation_id
 
 Connection = psycopg.Connection[Any]
 Rows = Sequence[tuple[Any, ...]]
@@ -33,10 +41,14 @@ class Times(Struct, frozen=True, kw_only=True):
     before: datetime
     #: Before then, the history of inputs may be deleted.
     kept: datetime
+    #: Before then, records may have left the topic of operations.
+    on_topic: datetime = NEVER
     #: An incremental audit checks what is newer. None: everything is checked.
     since: datetime | None = None
     #: Whether records may be in flight.
     is_live: bool = True
+    #: By partition: since when its commands are operations.
+    answering: Mapping[int, datetime] = {}
 
 
 def read(connection: Connection, one: Range, notes: Notes, times: Times) -> Evidence:
@@ -49,7 +61,8 @@ def read(connection: Connection, one: Range, notes: Notes, times: Times) -> Evid
     values = {
         "first": one.first, "until": one.until, "ids": notes.listed,
         "before": times.before, "kept": times.kept, "since": times.since or times.kept,
-        "answered": times.kept + _RESULT_BEFORE_DONE,
+        "answered": times.kept + _RESULT_BEFORE_DONE, "on_topic": times.on_topic,
+        "answering": list(times.answering), "answering_since": list(times.answering.values()),
     }  # fmt: skip
     kind = "listed" if times.since is not None else "last" if one.until is None else "range"
     tables = [table for table, of in sql.RANGED if of == kind]
@@ -103,6 +116,24 @@ def _evidence(rows: Mapping[str, Rows], notes: Notes, times: Times) -> Evidence:
             placements=[_placement(row) for row in rows["unpublished"]],
             positions={row.event_id: row.position for row in inbox},
         ),
+        answers=_answers(rows, notes),
+    )
+
+
+def _answers(rows: Mapping[str, Rows], notes: Notes) -> Answers:
+    return Answers(
+        stored={
+            operation_id: OperationEvidence(
+                operation_id=operation_id,
+                payment_id=payment_id,
+                status=status,
+                digest=digest(document.encode()),
+                is_due=is_due,
+            )
+            for operation_id, payment_id, status, document, is_due in rows["operations"]
+        },
+        published={id_: r for of in notes.operations.values() for id_, r in of.items()},
+        commands={public_operation_id(row[1], row[0]): row[6] for row in rows["inbox"] if row[-1]},
     )
 
 
@@ -114,7 +145,7 @@ def _due(notes: Notes, new: set[tuple[str, int]], times: Times) -> Mapping[str, 
 
 
 def _input(row: tuple[Any, ...]) -> InboxEvidence:
-    event_id, payment_id, kind, topic, partition, offset, outcome, version, is_young = row
+    event_id, payment_id, kind, topic, partition, offset, outcome, version, is_young, _ = row
     return InboxEvidence(
         event_id=event_id,
         payment_id=payment_id,

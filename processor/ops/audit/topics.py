@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Final
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord
 
@@ -25,6 +26,7 @@ from processor.ops.progress import Report
 from schemas.headers import QUARANTINED
 from schemas.topics import (
     APP_ID,
+    PAYMENT_OPERATIONS,
     PAYMENT_STATE,
     PROCESSOR_SOURCES,
     PROVIDER_WEBHOOKS_UNROUTED,
@@ -97,16 +99,17 @@ async def read_log(
     return lag
 
 
-async def read_states(bootstrap: str, ranges: Ranges, since: datetime, report: Report) -> None:
-    """Notes every record of ``payment-state`` since then with its payment's range."""
-    wanted = await extent(bootstrap, PAYMENT_STATE, looked_up(since))
-    total, done = sum(end - first for first, end in wanted.values()), 0
-    report(f"records of {PAYMENT_STATE}", done, total)
-    async for found in batches(bootstrap, PAYMENT_STATE, wanted):
-        for record in found:
-            _note(record, ranges)
-        done += len(found)
-        report(f"records of {PAYMENT_STATE}", done, total)
+async def read_published(bootstrap: str, ranges: Ranges, since: datetime, report: Report) -> None:
+    """Notes every published record since then with its payment's range."""
+    for topic, note in _NOTED.items():
+        wanted = await extent(bootstrap, topic, looked_up(since))
+        total, done = sum(end - first for first, end in wanted.values()), 0
+        report(f"records of {topic}", done, total)
+        async for found in batches(bootstrap, topic, wanted):
+            for record in found:
+                note(record, ranges)
+            done += len(found)
+            report(f"records of {topic}", done, total)
 
 
 def looked_up(since: datetime) -> datetime | None:
@@ -114,7 +117,7 @@ def looked_up(since: datetime) -> datetime | None:
     return None if since == NEVER else since
 
 
-def _note(record: ConsumerRecord[bytes, bytes], ranges: Ranges) -> None:
+def _note_state(record: ConsumerRecord[bytes, bytes], ranges: Ranges) -> None:
     headers = dict(record.headers)
     ranges.publish(
         (record.key or b"").decode(),
@@ -122,3 +125,11 @@ def _note(record: ConsumerRecord[bytes, bytes], ranges: Ranges) -> None:
         digest(record.value or b""),
         quarantined=QUARANTINED in headers,
     )
+
+
+def _note_operation(record: ConsumerRecord[bytes, bytes], ranges: Ranges) -> None:
+    operation_id, _, status = dict(record.headers)["ce_id"].decode().rpartition(":")
+    ranges.answer((record.key or b"").decode(), operation_id, status, digest(record.value or b""))
+
+
+_NOTED: Final = {PAYMENT_STATE: _note_state, PAYMENT_OPERATIONS: _note_operation}

@@ -6,6 +6,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from msgspec import structs
+
 from ports.records import RecordOffset
 from postgres.deadlines import BlockingConnection, OperatingConnection
 from postgres.ops import audit as sql
@@ -36,11 +38,13 @@ async def gather(
     with TemporaryDirectory() as folder:
         async with await connecting as connection:
             ranges = Ranges(Path(folder), [""])
+            answering = dict(await (await connection.execute(sql.ANSWERING)).fetchall())
+            times = structs.replace(times, answering=answering)
             if times.is_live:
                 await run.mark(connection, ranges, "")
             acknowledged = await topics.acknowledged(bootstrap)
             lag = await topics.read_log(bootstrap, acknowledged, ledger, times, times.kept, ignore)
-            await topics.read_states(bootstrap, ranges, tables.NEVER, ignore)
+            await topics.read_published(bootstrap, ranges, tables.NEVER, ignore)
             found = await with_tables(connection, ranges, times)
     waiting = frozenset(ledger.waiting)
     return replace(found, log=frozenset(ledger.logged) | waiting, unacknowledged=waiting, lag=lag)
