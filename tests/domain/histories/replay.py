@@ -5,10 +5,10 @@ from collections.abc import Iterable
 from msgspec.structs import replace
 
 from domain.decide import decide
-from domain.decision import Decision
-from domain.inputs import Input
+from domain.decision import Decision, OperationChange
+from domain.inputs import Command, Input
 from domain.payment import Payment
-from domain.status import Outcome, Status
+from domain.status import OperationStatus, Outcome, Status
 from domain.transitions import TRANSITIONS, is_final
 from domain.view import snapshot
 from tests.domain.histories.builders import PAYMENT
@@ -16,6 +16,8 @@ from tests.oracle import DisputeMeaning, Meaning, RefundMeaning
 
 _EDGES = {(edge.source, edge.target) for edge in TRANSITIONS}
 _ACCEPTING = (Outcome.APPLIED, Outcome.STALE)
+_FIRST = (OperationStatus.APPLIED, OperationStatus.REJECTED)
+_WITH_CODE = (OperationStatus.REJECTED, OperationStatus.REFUSED)
 
 
 def published_meaning(payment: Payment) -> Meaning:
@@ -58,6 +60,8 @@ class Replay:
         self.accepted: list[Input] = []
         self.transitions: list[tuple[Status | None, Status]] = []
         self.calls: list[str] = []
+        #: By the command's event ID: the last change of its operation.
+        self.operations: dict[str, OperationChange] = {}
         self._parked: list[Input] = []
         for input_ in inputs:
             self.deliver(input_)
@@ -74,6 +78,7 @@ class Replay:
         decision = decide(before, input_, PAYMENT)
         assert_invariants(before, decision)
         self._apply(decision)
+        self._answer(input_, decision)
         if decision.outcome is Outcome.PARKED:
             self._parked.append(input_)
         elif decision.outcome in _ACCEPTING:
@@ -95,6 +100,25 @@ class Replay:
         decision = decide(before, input_, PAYMENT)
         assert decision.payment == before, f"a redelivery of {input_.event_id} changed the payment"
         assert not decision.provider_calls
+
+    def _answer(self, input_: Input, decision: Decision) -> None:
+        """Assert that each command has an answer, which never changes once it is final."""
+        for change in decision.operations:
+            known = self.operations.get(change.event_id)
+            assert (known is None) == (change.status in _FIRST), f"{known}, then {change}"
+            assert known is None or known.status is OperationStatus.APPLIED, f"{known}, {change}"
+            assert change.reason
+            assert (change.code is not None) == (change.status in _WITH_CODE)
+            self.operations[change.event_id] = change
+        if isinstance(input_.body, Command):
+            assert input_.event_id in self.operations, f"{input_.event_id} has no answer"
+        if self.payment is not None:
+            applied = {
+                event_id
+                for event_id, change in self.operations.items()
+                if change.status is OperationStatus.APPLIED
+            }
+            assert self.payment.open_operations.keys() == applied
 
     def _apply(self, decision: Decision) -> None:
         keys = [call.key for call in decision.provider_calls]
