@@ -72,13 +72,9 @@ def audit(
     interrupted goes on with --from. WHEN is a time with its offset from UTC, or a duration:
     90m, 2h, 7d.
     """
-    retention_s = load(WorkerSettings).history_retention_s
+    kept, log = load(WorkerSettings).history_retention_s, load(KafkaSettings).log_retention_s
     scope = Scope(
-        settle_s=settle,
-        retention_s=retention_s,
-        log_retention_s=load(KafkaSettings).log_retention_s,
-        start=start or "",
-        since=since,
+        settle_s=settle, retention_s=kept, log_retention_s=log, start=start or "", since=since
     )
     findings, progress = Findings(), Progress()
     try:

@@ -24,7 +24,7 @@ from domain.limits import exceeded
 from domain.on_command import on_command, on_create
 from domain.on_fact import on_fact
 from domain.on_result import on_result
-from domain.operations import with_changes
+from domain.operations.changes import with_changes
 from domain.payment import Payment
 from domain.status import Outcome, RejectionCode
 

@@ -8,7 +8,7 @@ from typing import Final
 
 from providers.stripe.webhooks import NAME as STRIPE
 from schemas.accounts.provider_accounts import ProviderAccount
-from schemas.rate_settings import RateSettings
+from schemas.groups.rate_settings import RateSettings
 from schemas.settings import ExamplePaySettings, StripeAccountSettings, StripeReadSettings, load
 
 _STRIPE: Final = "env:PAYMENTS_STRIPE_{}"

@@ -38,7 +38,7 @@ from providers.stripe.notices.gaps import StripeGaps
 from providers.stripe.notices.reading import StripeNotices, StripeNoticeTranslator
 from providers.stripe.webhooks import StripeTranslator, StripeWebhooks
 from schemas.accounts.provider_accounts import AccountFile, ProviderAccount, TenantAccounts
-from schemas.rate_settings import RateSettings
+from schemas.groups.rate_settings import RateSettings
 from schemas.settings import (
     ExamplePaySettings,
     SettingsError,

@@ -13,8 +13,9 @@ from typing import Annotated, Final, Self, TypeVar
 from pydantic import AfterValidator, Field, FilePath, SecretStr, ValidationError, model_validator
 
 from schemas.environment import PREFIX, Group, is_set_for_a_service
+from schemas.groups.rate_settings import RateSettings
+from schemas.groups.sweep_settings import SweepSettings
 from schemas.postgres_url import checked
-from schemas.rate_settings import RateSettings
 from schemas.settings_types import (
     DURATION_MAX_S,
     ApiKey,
@@ -28,7 +29,6 @@ from schemas.settings_types import (
     Seconds,
     Secrets,
 )
-from schemas.sweep_settings import SweepSettings
 from schemas.topics import BODY_BYTES_MAX
 
 #: The form of an account's ID at Stripe.

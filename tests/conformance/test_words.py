@@ -15,7 +15,7 @@ SETTINGS = {
     ROOT / "schemas" / "settings.py",
     ROOT / "schemas" / "settings_types.py",
     ROOT / "schemas" / "deadlines.py",
-    ROOT / "schemas" / "rate_settings.py",
+    ROOT / "schemas" / "groups" / "rate_settings.py",
 }
 #: Requests and answers that work as they stand, so they are some provider's.
 EXAMPLES = {ROOT / "ingress" / "routes" / "examples.py"}

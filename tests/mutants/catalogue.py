@@ -20,6 +20,7 @@ from tests.mutants.bugs import (
     worker,
 )
 from tests.mutants.bugs.accounts import apart, copies, followed, kept, notices
+from tests.mutants.bugs.answers import operations
 from tests.mutants.bugs.formats import compatibility, documents
 from tests.mutants.bugs.reports import (
     actions,
@@ -85,6 +86,7 @@ BUGS: Final[tuple[Bug, ...]] = (
     *messaging.BUGS,
     *moments.BUGS,
     *notices.BUGS,
+    *operations.BUGS,
     *ops.BUGS,
     *options.BUGS,
     *parts.BUGS,

@@ -12,7 +12,7 @@ from pydantic_settings import BaseSettings
 from sandbox.settings import SandboxSettings
 from sandbox.stripe_simulator.settings import SimulatorSettings
 from schemas.environment import PREFIX, Group
-from schemas.rate_settings import RateSettings
+from schemas.groups.rate_settings import RateSettings
 from schemas.settings import (
     GROUPS,
     AccountsSettings,

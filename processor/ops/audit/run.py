@@ -137,8 +137,7 @@ async def audit(
     acknowledged = await topics.acknowledged(bootstrap)
     with TemporaryDirectory(prefix="payments-audit-") as folder:
         async with await _connect(database_url) as connection:
-            answering = dict(await (await connection.execute(sql.ANSWERING)).fetchall())
-            times = replace(times, answering=answering)
+            times = await answering(connection, times)
             ranges, payments = await plan(connection, Path(folder), scope, times)
         lag = await topics.read_log(bootstrap, acknowledged, ledger, times, log_since, report)
         await topics.read_published(bootstrap, ranges, since if is_changed_only else NEVER, report)
@@ -187,6 +186,12 @@ async def plan(
     if times.is_live:
         await mark(connection, ranges, scope.start)
     return ranges, payments
+
+
+async def answering(connection: Connection, times: Times) -> Times:
+    """Returns the times with those from which on the commands of a partition are operations."""
+    cursor = await connection.execute(sql.ANSWERING)
+    return replace(times, answering=dict(await cursor.fetchall()))
 
 
 async def mark(connection: Connection, ranges: Ranges, start: str) -> None:

@@ -203,9 +203,9 @@ BUGS: Final = (
     ),
     Bug(
         "domain",
-        "domain.decide:decide",
-        "Outcome.REJECTED if is_command else Outcome.QUARANTINED",
-        "Outcome.REJECTED",
+        "domain.decide:_within_limits",
+        "unchanged(payment, Outcome.QUARANTINED, why)",
+        "unchanged(payment, Outcome.REJECTED, why)",
         "a provider's report beyond a limit is rejected instead of quarantined",
         (_LIMITS.format("one_too_many_changes_nothing_and_names_the_limit"),),
     ),

@@ -391,8 +391,8 @@ BUGS: Final = (
     Bug(
         "stream",
         "processor.stream.batch:BatchProcessor._send",
-        "if len(p.snapshot) <= SNAPSHOT_BYTES_MAX]",
-        "]",
+        "published = [each for each in published if each not in too_large]",
+        "pass",
         "one version that is too large stops the publication of the whole batch",
         (_EARLIER_RELEASE,),
         servers=True,

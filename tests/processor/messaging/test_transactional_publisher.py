@@ -120,13 +120,23 @@ async def test_version_ten_comes_after_version_nine(workers: Workers, kafka_boot
 async def test_a_large_publication_is_split_and_stays_in_order(
     workers: Workers, kafka_bootstrap: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It takes several transactions, one after the other. Nothing is lost between them."""
+    """It takes several transactions, each of whole payments. Nothing is lost between them."""
     monkeypatch.setattr(publishing, "TRANSACTION_RECORDS_MAX", 2)
     publisher = await workers.one(0)
-    mine = payment()
-    await publisher.publish([version(mine, number) for number in range(1, 6)])
-    found = await committed(kafka_bootstrap, mine)
-    assert [record.value for record in found] == [b'{"version": %d}' % n for n in range(1, 6)]
+    (producer,) = publisher._producers.values()
+    commits: list[None] = []
+    commit = producer.commit_transaction
+
+    async def counted() -> None:
+        commits.append(None)
+        await commit()
+
+    monkeypatch.setattr(producer, "commit_transaction", counted)
+    several = sorted(payment() for _ in range(4))
+    await publisher.publish([version(each, n) for each in several for n in (1, 2, 3)])
+    found = await committed(kafka_bootstrap, *several)
+    assert [record.value for record in found] == [b'{"version": %d}' % n for n in (1, 2, 3)] * 4
+    assert len(commits) == 4
 
 
 async def test_an_aborted_version_is_never_read(kafka_bootstrap: str) -> None:

@@ -6,8 +6,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from msgspec import structs
-
 from ports.records import RecordOffset
 from postgres.deadlines import BlockingConnection, OperatingConnection
 from postgres.ops import audit as sql
@@ -38,8 +36,7 @@ async def gather(
     with TemporaryDirectory() as folder:
         async with await connecting as connection:
             ranges = Ranges(Path(folder), [""])
-            answering = dict(await (await connection.execute(sql.ANSWERING)).fetchall())
-            times = structs.replace(times, answering=answering)
+            times = await run.answering(connection, times)
             if times.is_live:
                 await run.mark(connection, ranges, "")
             acknowledged = await topics.acknowledged(bootstrap)

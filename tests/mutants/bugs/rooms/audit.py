@@ -127,7 +127,7 @@ BUGS: Final = (
     ),
     Bug(
         "ops",
-        "processor.ops.audit.run:Scope._kept",
+        "processor.ops.audit.run:_kept",
         "+ min(LONGEST, retention / 10)",
         "",
         "a long audit reports the events that leave meanwhile as missing",
@@ -176,10 +176,12 @@ BUGS: Final = (
         """acknowledged = await topics.acknowledged(bootstrap)
     with TemporaryDirectory(prefix="payments-audit-") as folder:
         async with await _connect(database_url) as connection:
+            times = await answering(connection, times)
             ranges, payments = await plan(connection, Path(folder), scope, times)
 """,
         """with TemporaryDirectory(prefix="payments-audit-") as folder:
         async with await _connect(database_url) as connection:
+            times = await answering(connection, times)
             ranges, payments = await plan(connection, Path(folder), scope, times)
         acknowledged = await topics.acknowledged(bootstrap)
 """,

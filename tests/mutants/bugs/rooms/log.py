@@ -330,7 +330,7 @@ BUGS: Final = (
     ),
     Bug(
         "stream",
-        "postgres.batch.unpublished:unpublished",
+        "postgres.batch.unpublished:_versions",
         "quarantined=quarantined,",
         "",
         "after a crash a quarantined payment is published as a sound one",

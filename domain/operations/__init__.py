@@ -1,0 +1,1 @@
+"""The operations that clients ask for, and what becomes of them."""

@@ -1,0 +1,1 @@
+"""Groups of settings that several programs, or several parts of one, have."""
