@@ -7,7 +7,7 @@ from msgspec import Struct
 
 from domain.status import OperationStatus, Outcome
 from processor.ops.decoded import Decoded, Unreadable
-from schemas.identity import operation_parts
+from schemas.identity import public_operation_id
 
 _STATUSES: Final[Mapping[str, frozenset[str]]] = {
     Outcome.REJECTED: frozenset({OperationStatus.REJECTED}),
@@ -55,25 +55,21 @@ def unanswered(documents: Mapping[str, Decoded | Unreadable], answers: Answers) 
 
 def _open(documents: Mapping[str, Decoded | Unreadable], answers: Answers) -> Iterator[str]:
     """An operation is applied as long as its payment's document has it open."""
+    open_ = {
+        public_operation_id(payment_id, event_id)
+        for payment_id, decoded in documents.items()
+        if isinstance(decoded, Decoded)
+        for event_id in decoded.payment.open_operations
+    }
     for row in answers.stored.values():
         decoded = documents.get(row.payment_id)
-        parts = operation_parts(row.operation_id)
-        if parts is None or parts[0] != row.payment_id:
-            yield f"{row.operation_id} is stored for {row.payment_id}"
-        elif isinstance(decoded, Decoded):
-            is_open = parts[1] in decoded.payment.open_operations
-            if is_open is not (row.status == OperationStatus.APPLIED):
-                yield f"{row.operation_id} is {row.status}, its payment says open: {is_open}"
-        elif decoded is None and row.status != OperationStatus.REJECTED:
+        is_open = row.operation_id in open_
+        if decoded is None and row.status != OperationStatus.REJECTED:
             yield f"{row.operation_id} is {row.status}, and {row.payment_id} does not exist"
-    stored = {
-        parts for row in answers.stored.values() if (parts := operation_parts(row.operation_id))
-    }
-    for payment_id, decoded in documents.items():
-        if isinstance(decoded, Decoded):
-            for event_id in decoded.payment.open_operations:
-                if (payment_id, event_id) not in stored:
-                    yield f"{payment_id} has {event_id} open, which is no operation"
+        elif isinstance(decoded, Decoded) and is_open != (row.status == OperationStatus.APPLIED):
+            yield f"{row.operation_id} is {row.status}, its payment says open: {is_open}"
+    for operation_id in sorted(open_ - answers.stored.keys()):
+        yield f"{operation_id} is open, and not stored"
 
 
 def _published(answers: Answers) -> Iterator[str]:

@@ -1,11 +1,12 @@
 """The processor's store, and queries of its rows."""
 
+from collections.abc import Iterable
 from typing import Any, Final, LiteralString
 
 from psycopg import sql
 
 from decisions.fold import fold
-from ports.batch import PublishableVersion, ReadSet, WriteSet
+from ports.batch import Publishable, PublishableVersion, ReadSet, WriteSet
 from ports.records import ConsumedRecord
 from postgres.stores import Pool, PostgresBatches
 from tests.support.builders import DECODER, NOW, received
@@ -63,6 +64,11 @@ async def write(pool: Pool, plan: WriteSet) -> list[PublishableVersion]:
     """Writes a write set, which may be outdated. Returns the versions to publish."""
     async with batches(pool).transaction() as transaction:
         published = await transaction.write(plan, NOW)
+    return versions(published)
+
+
+def versions(published: Iterable[Publishable]) -> list[PublishableVersion]:
+    """Returns the versions of what is to be published, without the operations."""
     return [each for each in published if isinstance(each, PublishableVersion)]
 
 

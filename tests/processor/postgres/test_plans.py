@@ -345,6 +345,7 @@ async def _auditing(store: Store) -> None:
         "first": ids[-200], "until": ids[-1], "start": ids[5_000], "size": 500,
         "ids": ids[:: len(ids) // RANGE_PAYMENTS],
         "since": now, "before": now, "kept": now, "answered": now,
+        "on_topic": now, "answering": [0], "answering_since": [now],
     }  # fmt: skip
     for statement in audit.RANGED.values():
         await connection.execute(statement.encode(), values)
@@ -353,6 +354,7 @@ async def _auditing(store: Store) -> None:
         audit.COUNT, audit.BOUNDARIES, audit.CHANGED, audit.LAST_PUBLISHED, audit.EARLIER,
         audit.LAST_PUBLISHED_FROM, audit.LAST_PUBLISHED_OF, audit.REPEATED, audit.DUPLICATES,
         audit.DEAD_LETTERS, audit.UNPUBLISHED, audit.UNROUTED, audit.UNROUTED_FOUND,
+        audit.ANSWERING,
     ):  # fmt: skip
         await connection.execute(statement.encode(), values)
 
