@@ -224,8 +224,8 @@ def _operation_states() -> tuple[operations.Operation, ...]:
             "id": identity.public_operation_id(PAYMENT_ID, again.event_id),
             "type": "capture",
             "status": OperationStatus.REJECTED,
-            "code": RejectionCode.PAYMENT_FINAL,
-            "reason": "the payment is SUCCEEDED, which is final",
+            "code": RejectionCode.WRONG_STATUS,
+            "reason": "capture needs a payment in AUTHORIZED; it is SUCCEEDED",
             "version": 4,
         }
     )

@@ -81,6 +81,7 @@ WHOLE: Final = {
     "history.STATEMENTS.inbox": "reads from the oldest row on until it has enough",
     "history.STATEMENTS.duplicates": "the same",
     "ops.operator.REPLAYED": "an operator's list of what was sent again",
+    "ops.audit.ANSWERING": "an audit learns since when each partition has operations",
     "ops.audit.COUNT": "an audit's progress",
     "ops.audit.BOUNDARIES": "an audit's ranges",
     "ops.audit.LAST_PUBLISHED": "an audit notes it of every payment",
