@@ -30,7 +30,7 @@ ALTERED: Final = "altered"
 ID_CHARS_MAX: Final = 500
 
 CLOUD_EVENT_TYPE: Final = "payments.payment.state.v1"
-OPERATION_EVENT_TYPE: Final = "payments.payment.operation.v1"
+CLOUD_EVENT_OPERATION_TYPE: Final = "payments.payment.operation.v1"
 CLOUD_EVENT_SOURCE: Final = "/payments/processor"
 
 
@@ -79,7 +79,7 @@ def operation_event(
 
     ``ce_id`` is ``<operation ID>:<status>``: a change that is published twice has the same.
     """
-    return _headers(f"{operation_id}:{status}", OPERATION_EVENT_TYPE, payment_id, at)
+    return _headers(f"{operation_id}:{status}", CLOUD_EVENT_OPERATION_TYPE, payment_id, at)
 
 
 def _headers(event_id: str, type_: str, payment_id: str, at: datetime) -> list[tuple[str, bytes]]:

@@ -173,7 +173,7 @@ def _cloud_event(kind: str, identifier: Json, at: str) -> dict[str, Json]:
     }
 
 
-OPERATION_EVENT_TYPE: Final = "payments.payment.operation.v1"
+CLOUD_EVENT_OPERATION_TYPE: Final = "payments.payment.operation.v1"
 _PUBLICATION: Final = _said(
     "`<payment ID>:<publication>:<version>`. Both copies of a record that is published twice have "
     "the same."
@@ -200,7 +200,7 @@ _HEADERS: Final[Mapping[str, Json]] = {
         optional=[headers.QUARANTINED],
     ),
     PAYMENT_OPERATIONS: _header_schema(
-        _cloud_event(OPERATION_EVENT_TYPE, _CHANGE, "When the operation got this status.")
+        _cloud_event(CLOUD_EVENT_OPERATION_TYPE, _CHANGE, "When the operation got this status.")
     ),
     DEAD_LETTERS: _header_schema(
         {

@@ -11,7 +11,7 @@ from domain.call_key import CallKey, Operation
 from domain.status import OperationStatus, Outcome, RefundStatus, RejectionCode, Status
 from ingress import command_builders
 from ingress.command_builders import PaymentOperation
-from ingress.documents.asyncapi import OPERATION_EVENT_TYPE
+from ingress.documents.asyncapi import CLOUD_EVENT_OPERATION_TYPE
 from ingress.routes import cursors
 from postgres.reads import PageCursor
 from schemas import headers, http, identity, operations
@@ -256,7 +256,7 @@ def messages() -> Mapping[str, list[dict[str, Any]]]:
             {
                 "name": str(each.status),
                 "headers": _cloud_event(
-                    f"{each.id}:{each.status}", OPERATION_EVENT_TYPE, each.updated_at
+                    f"{each.id}:{each.status}", CLOUD_EVENT_OPERATION_TYPE, each.updated_at
                 ),
                 "payload": _plain(each),
             }

@@ -21,7 +21,7 @@ BY_NAME = {topic.name: topic for topic in TOPICS}
 
 def test_every_topic_is_listed_once_and_described() -> None:
     """The table has its key, its value, its writers and its readers."""
-    assert len(BY_NAME) == len(TOPICS) == 6
+    assert len(BY_NAME) == len(TOPICS) == 7
     for topic in TOPICS:
         assert all((topic.key, topic.value, topic.written_by, topic.read_by))
 
@@ -29,7 +29,7 @@ def test_every_topic_is_listed_once_and_described() -> None:
 def test_the_topics_keyed_by_payment_are_copartitioned() -> None:
     """So one stream worker owns all records of a payment, including those it publishes."""
     copartitioned = {topic.name for topic in TOPICS if topic.copartitioned}
-    assert copartitioned == {*PROCESSOR_SOURCES, "payment-state"}
+    assert copartitioned == {*PROCESSOR_SOURCES, "payment-state", "payment-operations"}
     assert {BY_NAME[name].key for name in copartitioned} == {"payment ID"}
 
 
@@ -38,7 +38,9 @@ def test_the_processor_reads_exactly_its_sources() -> None:
     assert {t.name for t in TOPICS if "processor" in t.read_by} == set(PROCESSOR_SOURCES)
 
 
-@pytest.mark.parametrize("name", [*PROCESSOR_SOURCES, "provider-webhooks-unrouted"])
+@pytest.mark.parametrize(
+    "name", [*PROCESSOR_SOURCES, "payment-operations", "provider-webhooks-unrouted"]
+)
 def test_accepted_records_are_kept_for_the_retention(name: str) -> None:
     """They leave by their age alone, in segments of a day at most."""
     found = BY_NAME[name].settings(log_retention_s=100_000.5)

@@ -20,7 +20,7 @@ from aiokafka.errors import (
     ProducerFenced,
 )
 
-from schemas.headers import OPERATION_EVENT_TYPE, QUARANTINED
+from schemas.headers import CLOUD_EVENT_OPERATION_TYPE, QUARANTINED
 from tests.simulation.process import Process
 
 #: Seconds after which the brokers abort a transaction and fence its producer.
@@ -97,7 +97,7 @@ class Batch:
         last: bytes
         subject, _, last = names["ce_id"].rpartition(b":")
         payment_id = key.decode()
-        if names["ce_type"] == OPERATION_EVENT_TYPE.encode():
+        if names["ce_type"] == CLOUD_EVENT_OPERATION_TYPE.encode():
             record = OperationRecord(payment_id, subject.decode(), last.decode(), value)
             self.records.append(record)
         else:
