@@ -7,7 +7,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from ingress import errors
-from ingress.documents import bodies, texts
+from ingress.documents import bodies, links, texts
 from ingress.documents import problems as problem_types
 from ingress.errors import IngressError
 from ingress.routes import examples
@@ -159,6 +159,7 @@ def document(app: FastAPI) -> dict[str, Any]:
     bodies.open_answers(found)
     bodies.drop_unused(found)
     bodies.show_parts(found)
+    links.link(found)
     texts.described(found)
     return found
 
