@@ -54,7 +54,7 @@ quietly = said=$$($(1) 2>&1) || { echo "$$said"; exit 1; }
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo up test fast model sim mutants cover bench year year-figures plans unfinished profile outages chaos chaos-minute soak containers contracts browser check lint generate freeze env reset doctor lock clean
+.PHONY: help run demo up test fast model sim mutants cover bench year year-figures plans unfinished profile outages chaos chaos-minute soak containers contracts fuzz browser check lint generate freeze env reset doctor lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -122,6 +122,9 @@ containers: $(STAMP) ## Run the tests of docker-compose.yml; needs a Docker engi
 
 contracts: $(STAMP) ## Check requests and the simulator against Stripe's specification; needs Go
 	@$(VENV)/bin/pytest tests/contracts $(ARGS)
+
+fuzz: $(STAMP) ## Make thousands of calls up from the API's document, in three minutes; CALLS=400 of each
+	@$(VENV)/bin/python -m pytest -q -s tests/service/clients/test_generated_calls.py --calls $(or $(CALLS),400)
 
 browser: $(STAMP) ## Test the API documentation in a browser without internet; needs chromium
 	@$(VENV)/bin/pytest tests/browser $(ARGS)

@@ -46,6 +46,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--stored", type=int, default=10_000, help="payments in the store of the tests of plans"
     )
     parser.addoption(
+        "--calls", type=int, default=0, help="made-up calls of each operation in each phase"
+    )
+    parser.addoption(
         "--unfinished", type=int, default=2_000, help="unfinished payments beside the sweeps"
     )
 

@@ -1,0 +1,1 @@
+"""Clients that are made from the documents alone, against the running service."""
