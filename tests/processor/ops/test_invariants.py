@@ -21,6 +21,7 @@ from processor.ops.invariants import (
     check,
     digest,
 )
+from processor.ops.operation_invariants import Answers
 from processor.ops.table_invariants import Tables
 from schemas.topics import PAYMENT_COMMANDS, PROVIDER_WEBHOOKS
 from tests.support.builders import Log
@@ -255,6 +256,11 @@ VIOLATIONS: Final[Mapping[str, tuple[str, str, Mapping[str, Any]]]] = {
         _derived(repeats={"currency": "USD"}),
     ),
     "another account's event is applied": ("S12", "evt_1 of account second", _of_account("second")),
+    "a command without an answer": (
+        "S13",
+        "op_1 has no answer",
+        {"answers": Answers(commands={"op_1": "rejected"})},
+    ),
     "records wait": ("L1", "3 records unprocessed", {"lag": 3}),
     "publications wait": ("L1", "1 publications unpublished", {"unpublished": 1}),
     "webhooks wait": ("L1", "2 webhooks unrouted", {"unrouted": 2}),
@@ -394,5 +400,6 @@ def test_every_invariant_has_a_meaning_and_a_count() -> None:
     assert all(invariant.meaning.endswith(".") for invariant in INVARIANTS.values())
     counts = {code: invariant.count(GOOD) for code, invariant in INVARIANTS.items()}
     assert counts == {
-        "S1": 5, "S2": 2, "S3": 2, "S4": 0, "S5": 1, "S6": 2, "S8": 1, "S11": 0, "S12": 3, "L1": 3,
+        "S1": 5, "S2": 2, "S3": 2, "S4": 0, "S5": 1, "S6": 2, "S8": 1, "S11": 0, "S12": 3, "S13": 0,
+        "L1": 3,
     }  # fmt: skip

@@ -18,7 +18,7 @@ from tests.support.builders import Log, payment
 from tests.support.programs.gathering import gather
 from tests.support.programs.operating import ALL, Operating
 
-PAYMENTS: Final = 20
+PAYMENTS: Final = 24
 #: Every second payment is the first of its range, every other the last.
 RANGE: Final = 2
 #: Sort before and after every payment ID, and between two of them.
@@ -79,6 +79,17 @@ FAULTS: Final[Mapping[str, tuple[set[str], str]]] = {
         """update inbox set kind = 'other.event' where payment_id = %s
            and topic = 'provider-webhooks' and outcome = 'applied'""",
     ),
+    "a lost answer": (
+        {"S13"},
+        """delete from operations where operation_id = (
+           select max(operation_id) from operations where payment_id = %s)""",
+    ),
+    "an answer that was never given": (
+        {"S13"}, "update operations set status = 'rejected' where payment_id = %s",
+    ),
+    "an answer that differs from what was published": (
+        {"S13"}, "update operations set document = '{}' where payment_id = %s",
+    ),
     "a parked event": (
         {"L1"},
         """update inbox set outcome = 'parked', value = '' where payment_id = %s
@@ -91,6 +102,8 @@ STRAYS: Final = (
     "insert into disputes values (%s, 'dis_1', 'LOST', 1, 'EUR', null, '[]', now())",
     "insert into quarantines values (%s, 'evt_none', 'a defect', now())",
     "insert into unpublished_versions values (0, %s, 9, now(), '{}')",
+    """insert into operations select 'op_' || id, id, 'shop', 'done', '{}', 0, now()
+       from (select %s::text as id) as stray""",
 )
 Violations = Mapping[str, set[str]]
 

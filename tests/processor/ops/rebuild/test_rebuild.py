@@ -40,7 +40,7 @@ async def test_a_rebuild_equals_the_stored_rows(
     assert found.is_equal, found.tables
     assert {table.table: table.checked for table in found.tables} == {
         "payments": 2, "payment_versions": 7, "refunds": 1, "disputes": 1, "provider_calls": 3,
-        "inbox": 12,
+        "operations": 4, "inbox": 12,
     }  # fmt: skip
     assert (found.inputs, found.not_checkable, found.quarantined) == (12, 0, 0)
     assert found.records >= 12
@@ -99,6 +99,10 @@ DIFFERENCES: Final[Mapping[str, tuple[str, str]]] = {
         "update provider_calls set call_key = payment_id || ':x' where call_key = %(call)s",
         ":x is stored but was not rebuilt",
     ),
+    "operations": (
+        "update operations set document = '{}' where payment_id = %(two)s",
+        "document",
+    ),
     "inbox": (
         "update inbox set outcome = 'stale' where event_id ~ '^evt_foreign@'",
         "outcome (stored 'stale', rebuilt 'conflict')",
@@ -120,7 +124,7 @@ async def test_a_difference_is_found(operating: Operating, table: str) -> None:
         await live(operating, worker)
     change, text = DIFFERENCES[table]
     async with operating.group.pool.connection() as connection:
-        await connection.execute(change.encode(), {"one": ONE, "call": f"{ONE}:create"})
+        await connection.execute(change.encode(), {"one": ONE, "two": TWO, "call": f"{ONE}:create"})
     found = await operating.rebuilt()
     assert {t.table: t.different for t in found.tables if t.different} == {table: _ROWS[table]}
     examples = next(t.examples for t in found.tables if t.table == table)
