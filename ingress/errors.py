@@ -97,7 +97,10 @@ class MissingIdempotencyKeyError(RefusedRequestError):
 
 
 class InvalidIdempotencyKeyError(RefusedRequestError):
-    meaning = "The Idempotency-Key is not 1 to 255 printable ASCII characters."
+    meaning = (
+        "The Idempotency-Key is not 1 to 255 printable ASCII characters, or it begins with a "
+        "quotation mark and is no string of structured fields (RFC 8941)."
+    )
 
     status, slug, title = 400, "idempotency-key-invalid", "Idempotency-Key is not valid"
 

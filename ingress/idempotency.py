@@ -1,10 +1,12 @@
 """Idempotency keys, and the operations that this process accepted lately under them."""
 
+import re
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from types import MappingProxyType
+from typing import Any, Final
 
 from ingress.errors import (
     IdempotencyKeyReusedError,
@@ -14,7 +16,19 @@ from ingress.errors import (
 
 MAX_KEY_LENGTH: Final = 255
 RECENT_OPERATIONS_MAX: Final = 50_000
-_FIRST_PRINTABLE, _LAST_PRINTABLE = " ", "~"
+#: A key is a string of RFC 8941, as draft-ietf-httpapi-idempotency-key-header has it: ``"K"``, with
+#: ``\"`` and ``\\`` for these two characters. ``K`` by itself is the same key.
+_STRING: Final = re.compile(r'"((?:[ !#-\[\]-~]|\\["\\])*)"')
+_ESCAPED: Final = re.compile(r'\\(["\\])')
+_PLAIN: Final = re.compile(r"[!#-~](?:[ -~]*[!-~])?")
+#: What a request may send, for the documentation.
+KEY_SCHEMA: Final[Mapping[str, Any]] = MappingProxyType({
+    "type": "string",
+    "pattern": r'^(?:[!#-~](?:[ -~]{0,253}[!-~])?|"(?:[ !#-\[\]-~]|\\["\\]){1,255}")$',
+    "minLength": 1,
+    "maxLength": 2 * MAX_KEY_LENGTH + 2,
+})  # fmt: skip
+_LENGTH: Final = f"1 to {MAX_KEY_LENGTH} printable ASCII characters, such as a UUID"
 
 
 def idempotency_key(sent: Sequence[str]) -> str:
@@ -29,14 +43,27 @@ def idempotency_key(sent: Sequence[str]) -> str:
         )
     if len(sent) > 1:
         raise InvalidIdempotencyKeyError("Send exactly one Idempotency-Key header.")
-    key = sent[0]
-    printable = all(_FIRST_PRINTABLE <= char <= _LAST_PRINTABLE for char in key)
-    if not (1 <= len(key) <= MAX_KEY_LENGTH and printable):
-        raise InvalidIdempotencyKeyError(
-            f"Send an Idempotency-Key of 1 to {MAX_KEY_LENGTH} printable ASCII characters, "
-            "such as a UUID."
-        )
+    key = _read(sent[0].strip(" "))
+    if not 1 <= len(key) <= MAX_KEY_LENGTH:
+        raise InvalidIdempotencyKeyError(f"Send an Idempotency-Key of {_LENGTH}.")
     return key
+
+
+def _read(text: str) -> str:
+    """Returns the key that a header's value names."""
+    if text.startswith('"'):
+        quoted = _STRING.fullmatch(text)
+        if quoted is None:
+            raise InvalidIdempotencyKeyError(
+                "A key that begins with a quotation mark is a string of structured fields "
+                "(RFC 8941): end it with another one, and send nothing after that. Inside, send "
+                '\\" for a quotation mark, \\\\ for a backslash, and otherwise printable ASCII '
+                "characters."
+            )
+        return _ESCAPED.sub(r"\1", quoted[1])
+    if text and _PLAIN.fullmatch(text) is None:
+        raise InvalidIdempotencyKeyError(f"Send an Idempotency-Key of {_LENGTH}.")
+    return text
 
 
 def key_reused() -> IdempotencyKeyReusedError:

@@ -10,6 +10,7 @@ from ingress import errors
 from ingress.documents import bodies, links, texts
 from ingress.documents import problems as problem_types
 from ingress.errors import IngressError
+from ingress.idempotency import KEY_SCHEMA
 from ingress.routes import examples
 from ingress.routes.webhooks import ACCOUNT_NOTICES_PATH, NOTICES_PATH
 from ingress.routes.webhooks import ACCOUNT_PATH as ACCOUNT_WEBHOOKS
@@ -200,5 +201,5 @@ def _require_idempotency_key(parameter: dict[str, Any]) -> None:
     """Documents the header as required. FastAPI has it as optional, so that we answer the 400."""
     if parameter["name"] == "Idempotency-Key":
         parameter["required"] = True
-        parameter["schema"] = {"type": "string", "pattern": "^[ -~]{1,255}$"}
+        parameter["schema"] = dict(KEY_SCHEMA)
         parameter["example"] = examples.KEY
