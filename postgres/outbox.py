@@ -15,7 +15,8 @@ _NEVER: Final = datetime.min.replace(tzinfo=UTC)
 #: A claimed row is due again when its lease is over: the worker may have died. A row that was never
 #: claimed is due at any time: the clock of the host that wrote it may be ahead. Each of the two has
 #: its own index, so that calls in back-off cost a claim nothing. Those that would be looked up are
-#: claimed apart, up to their share, so that many of them hold no call up.
+#: claimed apart, up to their share, so that many of them hold no call up. The error of the last try
+#: leaves with the claim: so a call that was tried, has no error and is not due yet is in flight.
 CLAIM: Final = """
     with again as (
         select call_key, next_attempt_at from provider_calls
@@ -38,7 +39,7 @@ CLAIM: Final = """
             union all select * from never_claimed) as either
         order by next_attempt_at limit %(limit)s)
     update provider_calls c set attempts = attempts + 1, next_attempt_at = %(lease_until)s,
-        key_first_used_at = coalesce(key_first_used_at, %(now)s)
+        last_error = null, key_first_used_at = coalesce(key_first_used_at, %(now)s)
     from due where c.call_key = due.call_key
     returning c.request::text, c.attempts, c.key_generation, c.key_first_used_at, c.created_at,
         c.sent"""

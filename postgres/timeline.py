@@ -54,11 +54,14 @@ ENTRIES: Final = """
     order by recorded_at, received_at, topic, partition, "offset"
 """
 
+# A call in flight is due again when its lease ends, which says nothing to a client.
 CALLS: Final = """
-    select operation, call_key as key, state, attempts, outcome, last_error,
-           case when state = 'due' then next_attempt_at end as next_attempt_at,
+    select operation, call_key as key, standing as state, attempts, outcome, last_error,
+           case when standing = 'due' then next_attempt_at end as next_attempt_at,
            created_at, done_at
-    from provider_calls
+    from provider_calls cross join lateral (
+        select case when state = 'due' and attempts > 0 and last_error is null
+            and next_attempt_at > now() then 'in_flight' else state end as standing) as now
     where call_key > %(payment_id)s || ':' and call_key < %(payment_id)s || ';'
       and (created_at, 1, call_key) > (%(at)s, %(is_call)s::int, %(call_key)s)
     order by created_at, call_key

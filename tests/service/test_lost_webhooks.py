@@ -35,7 +35,7 @@ LOST_RESPONSES = {
     "error_500_after": 0.15,
 }
 UNKNOWN = "select count(*) from provider_calls where attempts > 1 and state = 'done'"
-LOOKED_UP = "select count(*) from provider_calls where key_generation > 0 or last_error is not null"
+LOOKED_UP = "select count(*) from provider_calls where key_generation > 0 or attempts > 1"
 OLD_KEY = """
     select 1 from provider_calls
     where payment_id = %s and clock_timestamp() - key_first_used_at > interval '1 second'"""

@@ -40,6 +40,17 @@ async def test_a_claim_is_a_lease(pool: Pool) -> None:
     assert (again.attempts, again.key, again.key_first_used_at) == (2, *keys, NOW)
 
 
+async def test_a_claim_ends_the_error_of_the_try_before(pool: Pool) -> None:
+    """A call with one waits for its next try; one without is being made."""
+    await create_due_calls(pool, 1)
+    (first,) = await claim(pool)
+    assert await PostgresOutbox(pool).retry(first, NOW, "busy")
+    error = "select last_error from provider_calls"
+    assert await database.rows(pool, error) == [("busy",)]
+    await claim(pool)
+    assert await database.rows(pool, error) == [(None,)]
+
+
 async def test_a_lost_claim_changes_nothing(pool: Pool) -> None:
     """Its worker finds out and stops. The next claim keeps its lease."""
     await create_due_calls(pool, 1)

@@ -115,9 +115,9 @@ async def test_a_call_that_may_succeed_later_is_retried_under_the_next_key(
 
 
 #: What a look-up finds, and the row afterwards.
-FOUND: Final[dict[str, tuple[Any, tuple[str, str | None, str]]]] = {
-    "it happened": (Acknowledged("pi_1"), ("done", "acknowledged: pi_1", "no answer")),
-    "it was refused": (Refused("no", "No."), ("done", "refused: no", "no answer")),
+FOUND: Final[dict[str, tuple[Any, tuple[str, str | None, str | None]]]] = {
+    "it happened": (Acknowledged("pi_1"), ("done", "acknowledged: pi_1", None)),
+    "it was refused": (Refused("no", "No."), ("done", "refused: no", None)),
     "it is unavailable": (
         ProviderUnavailableError("down"),
         ("due", None, "can't be looked up: down"),
