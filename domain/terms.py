@@ -24,6 +24,8 @@ class PublishedTerms(Struct, frozen=True, kw_only=True):
     description: str | None
     metadata: Mapping[str, str]
     expires_at: datetime
+    #: The client's own; left out of documents and snapshots where there is none.
+    order_reference: str | None = None
 
 
 class PaymentTerms(PublishedTerms, frozen=True, kw_only=True):

@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from domain.facts import cancels, join, refunds
 from domain.facts.disputes import (
+    NEEDS_RESPONSE,
     DisputeView,
     FraudWarningView,
     view_of,
@@ -62,8 +63,12 @@ class RefundView(Struct, frozen=True, kw_only=True):
     reversed: bool
 
 
-class Snapshot(PublishedTerms, frozen=True):
-    """The whole payment as of ``version``, as published."""
+class Snapshot(PublishedTerms, frozen=True, omit_defaults=True):
+    """The whole payment as of ``version``, as published.
+
+    Its own fields have no default, so each is published. A term with one is a later release's: left
+    out, the snapshot of a payment without it is the one that was published before, to the byte.
+    """
 
     id: str
     tenant: str
@@ -232,6 +237,13 @@ def _refund_view(refund: refunds.RefundRecord) -> RefundView:
 def snapshot(payment: Payment) -> Snapshot:
     """The payment as it is published at this version."""
     return _snapshot(payment, tuple(_refund_view(r) for r in refunds.all_refunds(payment)))
+
+
+def has_open_matter(seen: Snapshot) -> bool:
+    """Whether a dispute needs a response, or a refund may still answer a fraud warning."""
+    return any(dispute.status in NEEDS_RESPONSE for dispute in seen.disputes) or any(
+        warning.actionable for warning in seen.fraud_warnings
+    )
 
 
 def is_published_alike(before: Payment, after: Payment) -> bool:

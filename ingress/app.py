@@ -5,7 +5,7 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontext
 from datetime import timedelta
 from typing import Any
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 
 from ingress.accounts import Providers
 from ingress.command_service import CommandService, PostgresOperationLookup
@@ -23,9 +23,10 @@ from ingress.routes import (
     examples,
     health,
     payment_commands,
+    payment_list,
     payment_reads,
 )
-from ingress.routes.dependencies import AppContext, Clock
+from ingress.routes.dependencies import AppContext, Clock, known_query
 from ingress.routes.openapi import DESCRIPTION, document
 from ingress.routes.webhooks import ROUTES as WEBHOOKS
 from ports.provider import ClientSecretReader
@@ -105,9 +106,14 @@ def _add_routes(app: FastAPI) -> Callable[[], object]:
     """Adds every route. Returns the function that makes the documents."""
     # First, because routes are tried in order and these are the busiest.
     app.router.routes[:0] = WEBHOOKS
-    routers = (payment_commands.router, payment_reads.router, client_secret.router, health.router)
-    for router in routers:
-        app.include_router(router)
+    for router in (
+        payment_commands.router,
+        payment_list.router,
+        payment_reads.router,
+        client_secret.router,
+    ):
+        app.include_router(router, dependencies=[Depends(known_query)])
+    app.include_router(health.router)
     documented, make_document = documentation.routes(
         lambda: document(app), lambda: asyncapi.document(VERSION, examples.messages())
     )

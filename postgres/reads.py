@@ -4,15 +4,12 @@ Every query names the tenant and returns no row of another one. Snapshots are th
 published, with whether the payment is quarantined, and are passed on without being parsed.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
 from psycopg import AsyncConnection
 from psycopg.rows import class_row
-
-from domain.status import Status
 
 Connection = AsyncConnection[Any]
 
@@ -39,26 +36,6 @@ WAITING: Final = """
     where payment_id = %(payment_id)s and tenant = %(tenant)s
 """
 
-# A page of each status is read from the one index that has the statuses apart, and the newest of
-# them all are the page: a rare status costs no more than a common one.
-PAGE: Final = """
-    with page as (
-        select each.* from unnest(%(statuses)s::text[]) as s(status) cross join lateral (
-            select created_at, payment_id, snapshot from payments p
-            where p.tenant = %(tenant)s and p.status = s.status
-              and (%(created_at)s::timestamptz is null
-                   or (p.created_at, p.payment_id) < (%(created_at)s, %(payment_id)s))
-            order by p.created_at desc, p.payment_id desc
-            limit %(limit)s) as each
-        order by each.created_at desc, each.payment_id desc
-        limit %(limit)s)
-    select page.created_at, page.payment_id,
-        left(page.snapshot::text, -1)
-            || ',"quarantined":' || (q.payment_id is not null)::text || '}' as snapshot
-    from page left join quarantines q using (payment_id)
-    order by page.created_at desc, page.payment_id desc
-"""
-
 
 @dataclass(frozen=True, slots=True)
 class FirstInput:
@@ -75,23 +52,6 @@ class Waiting:
     provider: str
     object_id: str | None
     action: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class PageCursor:
-    """The end of a page: the next page has what was created before it."""
-
-    created_at: datetime
-    payment_id: str
-
-
-@dataclass(frozen=True, slots=True)
-class ListedPayment:
-    """One payment of a page; ``snapshot`` is JSON text."""
-
-    created_at: datetime
-    payment_id: str
-    snapshot: str
 
 
 async def alive(connection: Connection) -> None:
@@ -118,21 +78,3 @@ async def waiting(connection: Connection, payment_id: str, tenant: str) -> Waiti
     async with connection.cursor(row_factory=class_row(Waiting)) as cursor:
         await cursor.execute(WAITING, {"payment_id": payment_id, "tenant": tenant})
         return await cursor.fetchone()
-
-
-async def page(
-    connection: Connection, tenant: str, status: str | None, after: PageCursor | None, limit: int
-) -> Sequence[ListedPayment]:
-    """Returns up to ``limit`` payments of the tenant after ``after``, newest first."""
-    async with connection.cursor(row_factory=class_row(ListedPayment)) as cursor:
-        await cursor.execute(
-            PAGE,
-            {
-                "tenant": tenant,
-                "statuses": list(Status) if status is None else [status],
-                "created_at": None if after is None else after.created_at,
-                "payment_id": None if after is None else after.payment_id,
-                "limit": limit,
-            },
-        )
-        return await cursor.fetchall()

@@ -12,12 +12,14 @@ from schemas.model import (
     DESCRIPTION,
     MAX_ATTEMPTS,
     METADATA,
+    ORDER_REFERENCE,
     Amount,
     AmountOrAll,
     CaptureMethod,
     Currency,
     Metadata,
     Model,
+    OrderReference,
     PaymentId,
     ShortText,
     UtcTime,
@@ -58,6 +60,7 @@ class PaymentTerms(Model):
         Field(description="Where the customer returns to; null if it was left out."),
     ] = None
     description: Annotated[ShortText | None, DESCRIPTION] = None
+    order_reference: Annotated[OrderReference | None, ORDER_REFERENCE] = None
     metadata: Annotated[Metadata, METADATA] = Field(default_factory=dict)
 
 

@@ -12,6 +12,7 @@ from pydantic import (
     UrlConstraints,
     ValidationError,
     ValidatorFunctionWrapHandler,
+    WithJsonSchema,
     WrapValidator,
 )
 from pydantic_core import PydanticCustomError
@@ -54,13 +55,24 @@ def _upper(value: Any) -> Any:
     return value.upper() if isinstance(value, str) and value.isascii() else value
 
 
-_AnyCaseCurrency = Annotated[Currency, BeforeValidator(_upper)]
+#: A request's currency. Which codes there are the provider's rules say, when it is accepted.
+AnyCaseCurrency = Annotated[
+    Currency,
+    BeforeValidator(_upper),
+    WithJsonSchema({"type": "string", "pattern": "^[A-Za-z]{3}$"}),
+]
 
 
 class CreateRequest(PaymentTerms):
     """The body of ``POST /v1/payments``: the terms, some of them checked more closely."""
 
-    currency: Annotated[_AnyCaseCurrency, Field(description="ISO 4217, in upper or lower case.")]
+    currency: Annotated[
+        AnyCaseCurrency,
+        Field(
+            description="An active currency of ISO 4217 that the provider takes, in upper or lower "
+            "case. Other codes, such as XXQ or BGN, are refused; answers have upper case."
+        ),
+    ]
     return_url: Annotated[_ReturnUrl | None, _RETURN_URL] = None  # type: ignore[assignment]
     provider: Annotated[
         ShortText | None,
@@ -204,6 +216,19 @@ class PaymentPage(Model):
     next_cursor: Annotated[
         str | None, Field(description="The cursor of the next page; null on the last one.")
     ]
+    total: Annotated[
+        Annotated[int, Field(ge=0)] | None,
+        Field(
+            description="How many payments match, on all pages; only in the answer to `count=true`."
+        ),
+    ] = None
+    total_is_capped: Annotated[
+        bool | None,
+        Field(
+            description="There may be more than `total`, because no more are counted; only in the "
+            "answer to `count=true`."
+        ),
+    ] = None
 
 
 class TransitionEntry(Model):
@@ -267,8 +292,11 @@ class CallEntry(Model):
         str, Field(description="The call key, which is also the idempotency key at the provider.")
     ]
     state: Annotated[
-        Literal["due", "done"],
-        Field(description="Whether it is to be made (due), or its outcome is known (done)."),
+        Literal["due", "in_flight", "done"],
+        Field(
+            description="Whether it is to be made, or made again (due); a worker is making it now "
+            "(in_flight); or its outcome is known (done). One whose worker died is due again."
+        ),
     ]
     attempts: Annotated[int, Field(description="How often it was tried.")]
     outcome: Annotated[
@@ -279,10 +307,11 @@ class CallEntry(Model):
         ),
     ]
     last_error: Annotated[
-        str | None, Field(description="Why the last try did not end it; null if it did.")
+        str | None,
+        Field(description="Why the last try did not end it; null if it did, or is under way."),
     ]
     next_attempt_at: Annotated[
-        UtcTime | None, Field(description="When it is tried next, in UTC; null if it is done.")
+        UtcTime | None, Field(description="When it is tried next, in UTC; null unless it is due.")
     ]
     created_at: Annotated[UtcTime, Field(description="When it was decided, in UTC.")]
     done_at: Annotated[

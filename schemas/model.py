@@ -60,6 +60,8 @@ Metadata = Annotated[
     ],
     Field(max_length=40),
 ]
+#: The limit leaves room for the longest IDs that shops make.
+OrderReference = Annotated[str, StringConstraints(min_length=1, max_length=200), Storable]
 ShortText = Annotated[str, StringConstraints(min_length=1, max_length=500), Storable]
 UtcTime = Annotated[AwareDatetime, AfterValidator(_utc)]
 CaptureMethod = Literal["automatic", "manual"]
@@ -73,6 +75,11 @@ MAX_ATTEMPTS: Final = Field(
     description="How many attempts the customer has, each with a payment method of its own."
 )
 DESCRIPTION: Final = Field(description="A text of the client's, for people; null without one.")
+ORDER_REFERENCE: Final = Field(
+    description="The client's own reference, such as its order's number, to find the payment by. "
+    "It need not be unique: several payments of one order may share it. Null or left out without "
+    "one."
+)
 METADATA: Final = Field(
     description="The client's own keys and values, at most 40. They are kept with the payment "
     "and at the provider."

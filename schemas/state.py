@@ -13,11 +13,13 @@ from schemas.model import (
     DESCRIPTION,
     MAX_ATTEMPTS,
     METADATA,
+    ORDER_REFERENCE,
     Amount,
     CaptureMethod,
     Currency,
     Metadata,
     Model,
+    OrderReference,
     PaymentId,
     ShortText,
     UtcTime,
@@ -216,6 +218,7 @@ class PaymentState(Model):
         Field(description="What the provider calls the payment; null until it is known."),
     ]
     description: Annotated[str | None, DESCRIPTION]
+    order_reference: Annotated[OrderReference | None, ORDER_REFERENCE] = None
     metadata: Annotated[Metadata, METADATA]
     refunds: Annotated[
         tuple[RefundState, ...],

@@ -19,7 +19,7 @@ from bench.site import Site
 from bench.year.templates import SMALLEST, TENANTS
 from domain.status import Status
 from ingress.routes.cursors import encode
-from postgres.reads import PageCursor
+from postgres.payment_list import PageCursor
 from sandbox.supervision.ports import HOST
 
 INGRESS: Final = Program(

@@ -23,7 +23,7 @@ _INQUIRY: Final = frozenset(
     }
 )
 DECIDED: Final = frozenset({DisputeStatus.PREVENTED, DisputeStatus.LOST, DisputeStatus.WON})
-_NEEDS_RESPONSE: Final = frozenset(
+NEEDS_RESPONSE: Final = frozenset(
     {DisputeStatus.WARNING_NEEDS_RESPONSE, DisputeStatus.NEEDS_RESPONSE}
 )
 
@@ -135,7 +135,7 @@ def view_of(dispute: Dispute) -> DisputeView:
         currency=fact.currency,
         reason=fact.reason,
         appeal=fact.appeal,
-        respond_by=fact.respond_by if fact.status in _NEEDS_RESPONSE else None,
+        respond_by=fact.respond_by if fact.status in NEEDS_RESPONSE else None,
         funds=funds(dispute),
     )
 

@@ -101,8 +101,9 @@ async def explain(slug: str) -> Response:
 async def _on_invalid_parameters(_request: Request, error: Exception) -> Response:
     if not isinstance(error, RequestValidationError):
         raise error
-    # FastAPI puts "query" or "path" before the name that the client knows.
-    named = ({**each, "loc": each["loc"][1:]} for each in error.errors())
+    # FastAPI puts "query" or "path" before the name that the client knows, and the place in a list
+    # after it: a parameter's values are sent one by one.
+    named = ({**each, "loc": each["loc"][1:2]} for each in error.errors())
     detail = "Correct each parameter that is listed in errors."
     invalid = InvalidFieldsError(detail, field_problems(named))
     return problem_response(invalid.problem(), invalid.headers)

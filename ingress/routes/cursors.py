@@ -10,12 +10,15 @@ import re
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from ingress.errors import InvalidCursorError
-from postgres.reads import PageCursor
+from ingress.errors import InvalidCursorError, InvalidFieldsError
+from postgres.payment_list import PageCursor
 from postgres.timeline import TimelineCursor
 from schemas.http import FieldProblem
 from schemas.identity import is_payment_id
 
+#: Of what distinguishes the filters of a list.
+KEY_CHARS: Final = 16
+_KEY: Final = re.compile(rf"[0-9a-f]{{{KEY_CHARS}}}")
 #: As brokers name topics.
 _TOPIC: Final = re.compile(r"[A-Za-z0-9._-]{1,249}")
 #: The end of a call's key, after its payment's ID.
@@ -24,21 +27,36 @@ _PARTITION_MAX: Final = 2**31 - 1
 _OFFSET_MAX: Final = 2**63 - 1
 
 
-def encode(position: PageCursor) -> str:
-    """Returns the cursor of the page of payments after ``position``."""
-    return _encoded(_text(position.created_at), position.payment_id)
+def encode(position: PageCursor, filters: str = "") -> str:
+    """Returns the cursor of the page of payments after ``position``.
+
+    ``filters`` are ``KEY_CHARS`` characters that are other ones for other filters; none without.
+    """
+    return _encoded(_text(position.created_at), position.payment_id, *filter(None, [filters]))
 
 
-def decode(cursor: str) -> PageCursor:
-    """Returns the position of a cursor. Raises InvalidCursorError unless ``encode`` made it."""
+def decode(cursor: str, filters: str = "") -> PageCursor:
+    """Returns the position of a cursor.
+
+    Raises InvalidCursorError unless ``encode`` made it, and InvalidFieldsError if it made it for
+    other filters: the page after it would be of another list.
+    """
     try:
-        moment, payment_id = _parts(cursor)
+        moment, payment_id, *own = _parts(cursor)
         position = PageCursor(_utc(moment), payment_id)
     except (ValueError, binascii.Error):
         raise _invalid() from None
+    key = own[0] if own else ""
     # A position has one cursor. Any other text that decodes to it was not made by ``encode``.
-    if not (is_payment_id(payment_id) and encode(position) == cursor):
+    is_made_here = is_payment_id(payment_id) and encode(position, key) == cursor
+    if not (is_made_here and (not own or _KEY.fullmatch(key))):
         raise _invalid()
+    if key != filters:
+        problem = FieldProblem(
+            field="cursor",
+            problem="Send it with the filters of the page that it came with, or leave it out",
+        )
+        raise InvalidFieldsError("The cursor belongs to other filters.", [problem])
     return position
 
 

@@ -16,6 +16,7 @@ from ingress.command_service import CommandService
 from ingress.database import Database
 from ingress.errors import UnknownPaymentError
 from ingress.http.json_body import card_number_error, read_model
+from ingress.http.query import refuse_unknown
 from ingress.idempotency import idempotency_key
 from ingress.metrics import Metrics
 from ingress.publisher import Publisher
@@ -75,6 +76,11 @@ async def _tenant(
 Tenant = Annotated[str, Depends(_tenant)]
 
 
+async def known_query(request: Request, _tenant: Tenant) -> None:
+    """Refuses unknown parameters of a GET, once its sender is known."""
+    refuse_unknown(request)
+
+
 async def _owned_payment(
     tenant: Tenant,
     payment_id: Annotated[
@@ -101,7 +107,9 @@ async def _idempotency_key(
         str | None,
         Header(
             alias="Idempotency-Key",
-            description="Names the operation. A retry has the same key and the same body.",
+            description="Names the operation. A retry has the same key and the same body. A string "
+            'of structured fields (RFC 8941), as in `"order-1001"`; without the quotation marks it '
+            "is the same key.",
         ),
     ] = None,
 ) -> str:

@@ -13,7 +13,7 @@ from ingress import command_builders
 from ingress.command_builders import PaymentOperation
 from ingress.documents.asyncapi import CLOUD_EVENT_OPERATION_TYPE
 from ingress.routes import cursors
-from postgres.reads import PageCursor
+from postgres.payment_list import PageCursor
 from schemas import headers, http, identity, operations
 from schemas.headers import CLOUD_EVENT_SOURCE
 from schemas.model import Model

@@ -1,11 +1,10 @@
-"""Reads payments: one, pages of them, and the timeline of one."""
+"""Reads one payment, and its timeline."""
 
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
-from domain.status import Status
 from ingress import errors
 from ingress.routes import cursors
 from ingress.routes.dependencies import OwnedPayment, Tenant, context_of
@@ -13,7 +12,7 @@ from ingress.routes.openapi import problems
 from ingress.routes.timeline import timeline
 from postgres import reads
 from postgres.timeline import page as page_of_timeline
-from schemas.http import Payment, PaymentPage, Timeline
+from schemas.http import Payment, Timeline
 
 READ_DEADLINE_S: Final = 3.0
 JSON: Final = "application/json"
@@ -23,46 +22,6 @@ Cursor = Annotated[
 ]
 
 router: Final = APIRouter(tags=["payments"])
-
-
-@router.get(
-    "/v1/payments",
-    summary="List payments, newest first",
-    response_model=PaymentPage,
-    responses={
-        200: {"description": "A page."},
-        **problems(
-            errors.UnauthorizedError,
-            errors.InvalidCursorError,
-            errors.InvalidFieldsError,
-            errors.DatabaseUnavailableError,
-        ),
-    },
-)
-async def list_payments(
-    request: Request,
-    tenant: Tenant,
-    status: Annotated[Status | None, Query(description="Only payments in this status.")] = None,
-    limit: Annotated[int, Query(ge=1, le=100, description="Most payments on a page.")] = 20,
-    cursor: Cursor = None,
-) -> Response:
-    """Returns a page of payments, newest first."""
-    after = None if cursor is None else cursors.decode(cursor)
-    # One row more than requested shows whether there is a next page.
-    found = await context_of(request).database.run(
-        lambda connection: reads.page(connection, tenant, status, after, limit + 1),
-        READ_DEADLINE_S,
-    )
-    shown = found[:limit]
-    more = len(found) > limit
-    last = shown[-1] if more else None
-    following = (
-        "null"
-        if last is None
-        else f'"{cursors.encode(reads.PageCursor(last.created_at, last.payment_id))}"'
-    )
-    data = ",".join(listed.snapshot for listed in shown)
-    return Response(f'{{"data":[{data}],"next_cursor":{following}}}', media_type=JSON)
 
 
 @router.get(

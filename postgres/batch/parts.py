@@ -9,6 +9,7 @@ from domain.payment import Payment
 from domain.view import Snapshot, snapshot
 from postgres.batch import statements as sql
 from postgres.batch.columns import as_columns
+from postgres.batch.matters import write_matters
 from postgres.documents import encode_funds
 
 Connection = AsyncConnection[tuple[Any, ...]]
@@ -60,7 +61,7 @@ def changes(
 async def write_parts(
     connection: Connection, versions: Sequence[Snapshot], stored: Mapping[str, Payment]
 ) -> None:
-    """Writes the refunds and disputes that these versions changed."""
+    """Writes the refunds, disputes and open matters that these versions changed."""
     had_parts = {  # few payments have
         payment.id: snapshot(payment)
         for payment in stored.values()
@@ -74,6 +75,7 @@ async def write_parts(
         await connection.execute(sql.DELETE_REFUNDS, as_columns(gone, 2))
     if rows := _upserted(changes(dispute_rows, versions, had_parts)):
         await connection.execute(sql.UPSERT_DISPUTES, as_columns(rows, 8))
+    await write_matters(connection, versions, stored)
 
 
 def _upserted(found: Changes) -> list[tuple[Any, ...]]:

@@ -110,6 +110,15 @@ UPSERT_DISPUTES: Final = """
         amount = excluded.amount, currency = excluded.currency, respond_by = excluded.respond_by,
         funds = excluded.funds, updated_at = excluded.updated_at"""
 
+INSERT_MATTERS: Final = """
+    insert into open_matters (tenant, created_at, payment_id)
+    select * from unnest(%b::text[], %b::timestamptz[], %b::text[])
+    on conflict do nothing"""
+
+DELETE_MATTERS: Final = """
+    delete from open_matters where (tenant, created_at, payment_id) in
+        (select * from unnest(%b::text[], %b::timestamptz[], %b::text[]))"""
+
 INSERT_CALLS: Final = """
     insert into provider_calls (call_key, payment_id, provider, operation, request,
         next_attempt_at, created_at)

@@ -20,6 +20,9 @@ class StoredPayment:
     tenant: str
     key: str
     created_at: datetime = NOW
+    provider: str = "stripe"
+    currency: str = "EUR"
+    document: dict[str, Any] = field(default_factory=dict)
     versions: list[str] = field(default_factory=list)
 
     @property
@@ -34,16 +37,24 @@ class StoredPayment:
         number = len(self.versions)
         snapshot = {"id": self.id, "version": number, "status": status, "tenant": self.tenant}
         snapshot |= more
-        row = (self.id, self.tenant, status, number, self.created_at)
         if previous is None:
             self.connection.execute(
                 """insert into payments (payment_id, tenant, provider, status, version, amount,
                        currency, authorized, captured, refunded, expires_at, created_at,
                        updated_at, document, snapshot, publication_id)
-                   values (%s, %s, 'stripe', %s, %s, 1999, 'EUR', 0, 0, 0, now(), %s, now(), '{}',
-                       %s, 1)
+                   values (%s, %s, %s, %s, %s, 1999, %s, 0, 0, 0, now(), %s, now(), %s, %s, 1)
                 """,
-                (*row, json.dumps(snapshot)),
+                (
+                    self.id,
+                    self.tenant,
+                    self.provider,
+                    status,
+                    number,
+                    self.currency,
+                    self.created_at,
+                    json.dumps(self.document),
+                    json.dumps(snapshot),
+                ),
             )
         else:
             self.connection.execute(
@@ -112,6 +123,13 @@ class StoredPayment:
         names = ", ".join(row)
         values = ", ".join(f"%({column})s" for column in row)
         self.connection.execute(f"insert into provider_calls ({names}) values ({values})", row)  # noqa: S608  # see above
+
+    def open_matter(self) -> None:
+        """Marks the payment as one with a dispute or a warning that somebody has to answer."""
+        self.connection.execute(
+            "insert into open_matters values (%s, %s, %s)",
+            (self.tenant, self.created_at, self.id),
+        )
 
     def quarantine(self, event_id: str, error: str) -> None:
         """Quarantines the payment because of an event."""

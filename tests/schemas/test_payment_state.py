@@ -36,7 +36,8 @@ def assert_is_valid(value: bytes) -> PaymentState:
     """Checks the value against both schemas; decoding and encoding must not change it."""
     assert problems(SCHEMA, json.loads(value)) == []
     state = PaymentState.model_validate_json(value)
-    assert json.loads(state.model_dump_json()) == json.loads(value)
+    # a term of a later release is left out where there is none
+    assert json.loads(state.model_dump_json(exclude_unset=True)) == json.loads(value)
     return state
 
 

@@ -52,7 +52,7 @@ LONG_TIMELINE: Final = (
 #: Tables that stay small: what they hold leaves, or there is one row of it for each of something.
 SMALL: Final = frozenset({
     "publications", "unpublished_versions", "quarantines", "cursors", "rate_budgets",
-    "dead_letter_replays",
+    "open_matters", "dead_letter_replays",
     "payment_statuses", "allowed_transitions",
 })  # fmt: skip
 

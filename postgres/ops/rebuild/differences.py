@@ -54,6 +54,7 @@ TABLES: Final = (
         ("payment_id", "dispute_id"),
         ("status", "amount", "currency", "respond_by", "funds"),
     ),
+    Table("open_matters", ("payment_id",), ("tenant", "created_at")),
     Table("provider_calls", ("call_key",), ("payment_id", "provider", "operation", "request")),
     # an earlier release stored none
     Table("operations", ("operation_id",), ("tenant", "status", "document"), is_complete=False),

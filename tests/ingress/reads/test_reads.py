@@ -1,6 +1,6 @@
 """Reads from a real Postgres: a tenant's own payments as published, and their history."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
@@ -9,7 +9,8 @@ from psycopg import Connection
 
 from ingress.database import Database
 from ingress.metrics import Metrics
-from postgres import reads, timeline
+from postgres import payment_list, reads, timeline
+from postgres.payment_list import Filters, Page
 from schemas import identity
 from schemas.http import CreateRequest, Timeline
 from tests.ingress.harness import (
@@ -74,7 +75,8 @@ async def test_rows_are_filtered_by_tenant_too(store: Store, database: Database,
     other = f"globex-{run}"
     assert await database.run(lambda c: reads.snapshot(c, payment.id, other), 5) is None
     assert await database.run(lambda c: timeline.page(c, payment.id, other, None, 9), 5) is None
-    assert await database.run(lambda c: reads.page(c, other, None, None, 9), 5) == []
+    page = await database.run(lambda c: payment_list.page(c, other, Filters(), None, 9), 5)
+    assert page == Page([], None)
 
 
 async def test_pages_contain_every_payment_once(store: Store, acme: httpx.AsyncClient) -> None:
@@ -190,6 +192,29 @@ async def test_the_timeline_is_complete(store: Store, acme: httpx.AsyncClient, r
     assert found.quarantine is not None
     assert f"old-{run}" in found.quarantine
     assert "private" not in response.text
+
+
+async def test_a_call_that_a_worker_makes_is_in_flight(
+    store: Store, acme: httpx.AsyncClient
+) -> None:
+    """It looks like none that is tried again in a minute, nor one whose worker has died."""
+    payment, later = store("a"), datetime.now(UTC) + timedelta(minutes=1)
+    payment.version("CREATED", "cmd_1")
+    rows: dict[str, dict[str, Any]] = {
+        "create": {"attempts": 1, "next_attempt_at": later},
+        "confirm": {"attempts": 1, "next_attempt_at": later, "last_error": "busy"},
+        "capture": {"attempts": 1, "next_attempt_at": NOW},
+        "cancel": {"next_attempt_at": later},
+    }
+    for second, (name, columns) in enumerate(rows.items()):
+        payment.call(name, created_at=NOW + timedelta(seconds=second), **columns)
+    found = (await acme.get(f"/v1/payments/{payment.id}/timeline")).json()["calls"]
+    assert [(c["operation"], c["state"], c["next_attempt_at"] is None) for c in found] == [
+        ("create", "in_flight", True),
+        ("confirm", "due", False),
+        ("capture", "due", False),
+        ("cancel", "due", False),
+    ]
 
 
 async def test_a_retry_through_another_replica_is_a_replay(

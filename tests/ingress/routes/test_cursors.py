@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from ingress.errors import InvalidCursorError
 from ingress.routes import cursors
-from postgres.reads import PageCursor
+from postgres.payment_list import PageCursor
 from postgres.timeline import TimelineCursor
 from schemas import identity
 from tests.ingress.harness import assert_problem

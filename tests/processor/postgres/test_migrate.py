@@ -12,6 +12,7 @@ from psycopg import Connection
 
 from ports.records import UNREAD, RecordOffset, id_at
 from postgres.migrate import DIRECTORY, LOCK, MigrationError, migrate
+from postgres.payment_list import label_of
 from sandbox.testing import Infrastructure
 from tests.conftest import new_database
 
@@ -127,6 +128,56 @@ def test_what_waits_for_a_release_leaves_its_event_id_also_after_an_upgrade(
         found = connection.execute("select event_id from inbox order by 1").fetchall()
     apart = [id_at(f"evt_{number}", at) for number in (1, 2, 3)]
     assert [row[0] for row in found] == [*apart, "evt_4", "evt_5"]
+
+
+def test_payments_of_an_earlier_release_can_be_found(empty: str, tmp_path: Path) -> None:
+    """By what they have; also those that it creates while the migration runs, and after it."""
+    migrate(empty, _before("0008", tmp_path))
+    terms = '{"metadata": {"order": "17"}, "fraud_warnings": [{}]}'
+    warned = '{"fraud_warnings": [{"actionable": true}]}'
+    answered = '{"fraud_warnings": [{"actionable": false}]}'
+    with psycopg.connect(empty) as connection:
+        _store(connection, "a", terms, warned)
+        _store(connection, "b", terms, answered)
+        _store(connection, "c", "{}", "{}", "NEEDS_RESPONSE")
+        _store(connection, "d", "{}", "{}", "UNDER_REVIEW")
+    migrate(empty)
+    with psycopg.connect(empty) as connection:
+        _store(connection, "e", terms, answered)
+        open_ = connection.execute("select payment_id from open_matters order by 1").fetchall()
+        assert [row[0][4] for row in open_] == ["a", "c"]
+        labelled = "select payment_id from payment_labels where label = %s order by 1"
+        for term, value_, expected in (
+            ("metadata.order", "17", "abe"),
+            ("currency", "EUR", "abcde"),
+            ("provider", "stripe", "abcde"),
+            ("order_reference", "17", ""),
+        ):
+            label = label_of("shop", term, value_)
+            found = connection.execute(labelled, [label]).fetchall()
+            assert "".join(row[0][4] for row in found) == expected
+
+
+def _store(
+    connection: Connection[Any], name: str, document: str, snapshot: str, dispute: str = ""
+) -> None:
+    """A payment as any release inserts it."""
+    payment_id = f"pay_{name * 30}"
+    connection.execute(
+        """insert into payments (payment_id, tenant, provider, status, version, amount, currency,
+               authorized, captured, refunded, expires_at, created_at, updated_at, document,
+               snapshot, publication_id)
+           values (%s, 'shop', 'stripe', 'CREATED', 1, 1, 'EUR', 0, 0, 0, now(), now(), now(), %s,
+               %s, 1)""",
+        [payment_id, document, snapshot],
+    )
+    if dispute:
+        connection.execute(
+            """insert into disputes (payment_id, dispute_id, status, amount, currency, funds,
+                   updated_at)
+               values (%s, 'dp_1', %s, 1, 'EUR', '[]', now())""",
+            [payment_id, dispute],
+        )
 
 
 def test_concurrent_migrations_run_one_after_the_other(empty: str, files: Path) -> None:

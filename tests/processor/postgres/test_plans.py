@@ -54,6 +54,7 @@ from sandbox.testing import Infrastructure
 from schemas.headers import as_text
 from schemas.topics import PROVIDER_WEBHOOKS
 from tests import accounts
+from tests.processor.listing import list_by_everything
 from tests.support.plans import (
     ENTRIES,
     FURTHER,
@@ -92,7 +93,11 @@ WHOLE: Final = {
     "ops.audit.UNROUTED": "counts what waits",
 }
 #: Statements that read more rows than they return, and why.
-SORTED: Final = {"timeline.ENTRIES": "a page is the first of all inputs of one payment, sorted"}
+SORTED: Final = {
+    "timeline.ENTRIES": "a page is the first of all inputs of one payment, sorted",
+    "payment_list.LABELLED": "counts, up to a limit",
+    "payment_list.WITH_STATUS": "the same",
+}
 #: Its statements decide the whole store again.
 REBUILD: Final = "postgres.ops.rebuild"
 
@@ -193,6 +198,7 @@ async def _batches(store: Store) -> None:
     again.inbox.append(refused)
     assert await batch.write(store.connection, again, store.now)
     await store.connection.execute(statements.DELETE_REFUNDS, [[one], ["ref_none"]])
+    await store.connection.execute(statements.DELETE_MATTERS, [["shop"], [store.now], ["pay_none"]])
     await store.connection.execute(statements.DELETE_SUPERSEDED, [["evt_none"], ["pay_none"]])
 
 
@@ -293,11 +299,7 @@ async def _reading(store: Store) -> None:
     connection = store.connection
     tenants = await store.rows("select tenant from payments group by 1 order by count(*) desc")
     for (tenant,) in (tenants[0], tenants[-1]):
-        after: reads.PageCursor | None = None
-        for status in (None, "SUCCEEDED", "FAILED", "REQUIRES_ACTION"):
-            page = await reads.page(connection, tenant, status, after, SAMPLE)
-            if page:
-                after = reads.PageCursor(page[-1].created_at, page[-1].payment_id)
+        await list_by_everything(connection, tenant, store.now)
         ((payment_id, operation_id),) = await store.rows(
             """select payment_id, operation_id from inbox where tenant = %s
                and operation_id is not null limit 1""",

@@ -68,7 +68,7 @@ BUGS: Final = (
     Bug(
         "domain",
         "domain.facts.disputes:view_of",
-        "fact.respond_by if fact.status in _NEEDS_RESPONSE else None",
+        "fact.respond_by if fact.status in NEEDS_RESPONSE else None",
         "fact.respond_by",
         "a closed dispute has a deadline",
         (_DISPUTES.format("a_deadline_is_shown_while_a_response_is_needed"),),

@@ -212,9 +212,9 @@ BUGS: Final = (
     ),
     Bug(
         "sql",
-        "postgres.reads:PAGE",
-        "order by each.created_at desc, each.payment_id desc limit",
-        "order by each.created_at desc limit",
+        "postgres.payment_list:_NEWEST",
+        "desc, {0}.payment_id desc limit",
+        "desc limit",
         "a list of payments leaves out some that were created at the same moment",
         (_READS.format("pages_of_several_statuses_contain_every_payment_once"),),
         servers=True,

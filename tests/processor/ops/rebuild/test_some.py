@@ -33,7 +33,7 @@ async def test_a_named_payment_alone_is_decided_again(altered: Operating) -> Non
     assert (found.records, found.inputs) == (4, 4)
     assert {t.table: (t.checked, t.different) for t in found.tables} == {
         "payments": (1, 1), "payment_versions": (2, 0), "refunds": (0, 0), "disputes": (0, 0),
-        "provider_calls": (1, 0), "operations": (1, 0), "inbox": (4, 0),
+        "provider_calls": (1, 0), "operations": (1, 0), "inbox": (4, 0), "open_matters": (0, 0),
     }  # fmt: skip
     assert await schemas(altered.group.pool) == {"rebuild"}
     kept = await database.rows(
