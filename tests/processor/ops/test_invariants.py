@@ -83,6 +83,9 @@ GOOD: Final = Evidence(
 )
 
 
+UNANSWERED: Final = Answers(commands={"op_1": "rejected"})
+
+
 def _versions(*versions: VersionEvidence) -> Mapping[str, Any]:
     return {"versions": {"pay_1": versions}}
 
@@ -241,8 +244,7 @@ VIOLATIONS: Final[Mapping[str, tuple[str, str, Mapping[str, Any]]]] = {
         {"quarantined": {"pay_1"}, "published_quarantined": frozenset()},
     ),
     "a release was never published": (
-        "S8",
-        "pay_1: whether it is quarantined is not what its last record says",
+        "S8", "pay_1: whether it is quarantined is not what its last record says",
         {"published_quarantined": frozenset({"pay_1"})},
     ),
     "a part that no payment has": (
@@ -251,26 +253,19 @@ VIOLATIONS: Final[Mapping[str, tuple[str, str, Mapping[str, Any]]]] = {
         {"tables": Tables(refunds={"pay_1": [("ref_1", "FAILED", 50, False)]})},
     ),
     "a column that differs from the document": (
-        "S4",
-        "currency is stored as USD",
-        _derived(repeats={"currency": "USD"}),
+        "S4", "currency is stored as USD", _derived(repeats={"currency": "USD"}),
     ),
     "another account's event is applied": ("S12", "evt_1 of account second", _of_account("second")),
-    "a command without an answer": (
-        "S13",
-        "op_1 has no answer",
-        {"answers": Answers(commands={"op_1": "rejected"})},
-    ),
+    "a command without an answer": ("S13", "op_1 has no answer", {"answers": UNANSWERED}),
     "records wait": ("L1", "3 records unprocessed", {"lag": 3}),
     "publications wait": ("L1", "1 publications unpublished", {"unpublished": 1}),
     "webhooks wait": ("L1", "2 webhooks unrouted", {"unrouted": 2}),
     "a call waits": ("L1", "call pay_1:create is still due", {"due_calls": {"pay_1:create"}}),
     "an event waits for a payment that exists": (
-        "L1",
-        "evt_2 is parked, though its payment pay_1",
+        "L1", "evt_2 is parked, though its payment pay_1",
         _inbox(CREATED, REPORTED, changed(PARKED, payment_id="pay_1")),
     ),
-}
+}  # fmt: skip
 
 
 def test_a_correct_system_has_no_violation() -> None:
