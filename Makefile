@@ -12,14 +12,24 @@ QUIX_LOCK := $(QUIX)/requirements.lock
 QUIX_VENV := .venv-quix
 QUIX_STAMP := $(QUIX_VENV)/.made-from-lock
 
+# The examples' own environments. Without npm there is no second one, and its tests are skipped.
+PYTHON_CONSUMER := examples/python_consumer
+CONSUMER_LOCK := $(PYTHON_CONSUMER)/requirements.lock
+CONSUMER_VENV := .venv-examples
+CONSUMER_STAMP := $(CONSUMER_VENV)/.made-from-lock
+NODE_CONSUMER := examples/node_consumer
+NODE_STAMP := $(if $(shell command -v npm),$(NODE_CONSUMER)/node_modules/.made-from-lock)
+
 # The first usable Python; `make PYTHON=/path/to/python` chooses another.
 PYTHON ?= $(shell for each in python3 python3.13 python3.12 python3.11; do \
 	"$$each" -c '$(IS_USABLE)' 2>/dev/null && echo "$$each" && exit; done; echo python3)
 
 UV ?= uv
 # For every supported Python and system; wheels only, without the address of any registry.
-COMPILE = $(UV) pip compile pyproject.toml --quiet --universal --python-version 3.11 \
+COMPILE = $(UV) pip compile --quiet --universal --python-version 3.11 \
 	--generate-hashes --no-build --no-header --no-annotate --no-emit-index-url
+
+NPM := npm --ignore-scripts --no-audit --no-fund --silent
 
 # The versions of $(LOCK), except those that quix-streams is incompatible with.
 KEEP := sed -n 's/^\([A-Za-z0-9._-]*\)\(\[.*\]\)*==\([^ ;]*\).*/\1==\3/p' $(LOCK) | grep -v '^pydantic'
@@ -54,7 +64,7 @@ quietly = said=$$($(1) 2>&1) || { echo "$$said"; exit 1; }
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo up test fast model sim mutants cover bench year year-figures plans unfinished profile outages chaos chaos-minute soak containers contracts fuzz browser check lint generate freeze env reset doctor lock clean
+.PHONY: help run demo up test fast model sim mutants cover bench year year-figures plans unfinished profile outages chaos chaos-minute soak containers contracts fuzz examples browser check lint generate freeze env reset doctor lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -68,7 +78,7 @@ demo: $(STAMP) ## Start everything, run the sample payments, stop; fails unless 
 up: $(STAMP) ## Start Kafka, PostgreSQL and the Stripe simulator only
 	@$(VENV)/bin/python -m sandbox up
 
-test: $(STAMP) $(QUIX_STAMP) ## Run the tests; ARGS=tests/processor one room's
+test: $(STAMP) $(QUIX_STAMP) $(CONSUMER_STAMP) $(NODE_STAMP) ## Run the tests; ARGS=tests/processor one room's
 	@$(VENV)/bin/python -m tests $(ARGS)
 
 fast: $(STAMP) ## Run the tests that need no server, in seconds
@@ -126,6 +136,8 @@ contracts: $(STAMP) ## Check requests and the simulator against Stripe's specifi
 fuzz: $(STAMP) ## Make thousands of calls up from the API's document, in three minutes; CALLS=400 of each
 	@$(VENV)/bin/python -m pytest -q -s tests/service/clients/test_generated_calls.py --calls $(or $(CALLS),400)
 
+examples: $(CONSUMER_STAMP) $(NODE_STAMP) ## Install the packages that the programs in examples/ need
+
 browser: $(STAMP) ## Test the API documentation in a browser without internet; needs chromium
 	@$(VENV)/bin/pytest tests/browser $(ARGS)
 
@@ -156,17 +168,26 @@ doctor: $(STAMP) ## Check that this machine has what the sandbox needs
 
 lock: ## Write the lock files from pyproject.toml with uv; ARGS=--upgrade for newer versions
 	@command -v $(UV) >/dev/null || { echo "uv is needed: install it, or name it with make UV=..." >&2; exit 1; }
-	@$(call write-lock,$(LOCK),--all-extras)
-	@$(call write-lock,requirements.lock,--constraint $(LOCK))
+	@$(call write-lock,$(LOCK),pyproject.toml --all-extras)
+	@$(call write-lock,requirements.lock,pyproject.toml --constraint $(LOCK))
 	@$(KEEP) >$(QUIX_LOCK).keep
-	@$(call write-lock,$(QUIX_LOCK),$(QUIX)/requirements.in --constraint $(QUIX_LOCK).keep)
+	@$(call write-lock,$(QUIX_LOCK),pyproject.toml $(QUIX)/requirements.in --constraint $(QUIX_LOCK).keep)
 	@rm $(QUIX_LOCK).keep
+	@$(call write-lock,$(CONSUMER_LOCK),$(PYTHON_CONSUMER)/requirements.in)
+	@if command -v npm >/dev/null; then cd $(NODE_CONSUMER) && $(NPM) install --package-lock-only --omit-lockfile-registry-resolved; fi
 
 clean: ## Remove .venv and the tools' caches
-	@rm -rf $(VENV) $(QUIX_VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage
+	@rm -rf $(VENV) $(QUIX_VENV) $(CONSUMER_VENV) $(NODE_CONSUMER)/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage
 
 $(STAMP): $(LOCK)
 	@$(call make-venv,$(VENV),$(LOCK),payments)
 
 $(QUIX_STAMP): $(QUIX_LOCK)
 	@$(call make-venv,$(QUIX_VENV),$(QUIX_LOCK))
+
+$(CONSUMER_STAMP): $(CONSUMER_LOCK)
+	@$(call make-venv,$(CONSUMER_VENV),$(CONSUMER_LOCK))
+
+$(NODE_CONSUMER)/node_modules/.made-from-lock: $(NODE_CONSUMER)/package-lock.json
+	@cd $(NODE_CONSUMER) && $(NPM) ci
+	@touch $@

@@ -36,7 +36,7 @@ def test_no_contract_has_exceptions() -> None:
 
 def test_the_list_of_rooms_is_complete() -> None:
     """Tests that scan the product scan every package of it."""
-    others = {"bench", "migrations", "providers", "sandbox", "tests", "tools"}
+    others = {"bench", "examples", "migrations", "providers", "sandbox", "tests", "tools"}
     assert set(ROOMS) == _PACKAGES - others
 
 
@@ -75,4 +75,4 @@ def test_every_package_has_only_a_docstring() -> None:
 def test_an_environment_is_ignored_be_it_a_folder_or_a_link() -> None:
     """A link to one that is committed replaces the folder in every other clone."""
     ignored = (ROOT / ".gitignore").read_text().splitlines()
-    assert {".venv", ".venv-quix"} <= set(ignored)
+    assert {".venv", ".venv-quix", ".venv-examples", "node_modules"} <= set(ignored)

@@ -1,5 +1,6 @@
 """The lock files: one version of each package, a hash for every file, and no registry's address."""
 
+import json
 import re
 import subprocess
 import tomllib
@@ -13,6 +14,9 @@ RUN_TIME = PROJECT / "requirements.lock"
 DEVELOPMENT = PROJECT / "requirements-dev.lock"
 #: The lock of a benchmark's peer, which needs older versions of some packages.
 QUIX = PROJECT / "bench" / "peers" / "quix" / "requirements.lock"
+#: The locks of the examples' own packages.
+CONSUMER = PROJECT / "examples" / "python_consumer" / "requirements.lock"
+NODE_CONSUMER = PROJECT / "examples" / "node_consumer" / "package-lock.json"
 #: Dependencies of the service's libraries that the sandbox uses directly.
 BROUGHT_ALONG = {"aiohttp", "requests"}
 OLDER = {"pydantic", "pydantic-core", "pydantic-settings"}
@@ -82,12 +86,24 @@ def test_the_peer_with_a_lock_of_its_own_runs_on_our_versions() -> None:
     assert other == OLDER
 
 
-@pytest.mark.parametrize("lock", [RUN_TIME, DEVELOPMENT, QUIX], ids=lambda lock: lock.parent.name)
+@pytest.mark.parametrize(
+    "lock", [RUN_TIME, DEVELOPMENT, QUIX, CONSUMER], ids=lambda lock: lock.parent.name
+)
 def test_every_package_has_hashes(lock: Path) -> None:
     """Pip refuses a file whose hash is not in the lock."""
     packages = read(lock)
     assert packages
     assert [name for name, locked in packages.items() if not locked.hashes] == []
+
+
+def test_every_package_for_node_has_a_hash_and_no_address() -> None:
+    """Npm refuses another file, and asks the registry that the machine is configured for."""
+    packages = json.loads(NODE_CONSUMER.read_text())["packages"]
+    assert {"node_modules/kafkajs", "node_modules/fzstd"} <= packages.keys()
+    for name, package in packages.items():
+        if name:  # the empty one is the project
+            assert package["integrity"].startswith("sha512-"), name
+            assert "resolved" not in package, name
 
 
 def test_the_run_time_lock_has_only_what_runs() -> None:

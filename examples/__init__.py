@@ -1,0 +1,1 @@
+"""Programs of others that use the service: they import nothing of it, and can be copied."""

@@ -1,0 +1,1 @@
+"""A downstream service with confluent-kafka that keeps a table of payments."""

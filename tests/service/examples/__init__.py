@@ -1,0 +1,1 @@
+"""Runs each program of ``examples/`` as its page says, against a real broker and the service."""

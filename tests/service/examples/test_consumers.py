@@ -1,0 +1,70 @@
+"""Each consumer's table equals the service's, also if the consumer is killed again and again."""
+
+import asyncio
+import json
+from collections.abc import Mapping
+from typing import Any, Final
+
+import psycopg
+import pytest
+
+from messaging.lag import GroupLag
+from messaging.log_reader import records
+from schemas.topics import PAYMENT_OPERATIONS, PAYMENT_STATE
+from tests.service.examples.conftest import RunningConsumer, Start
+from tests.service.load import Load
+from tests.service.stack import Stack
+from tests.support.waiting import until
+
+pytestmark = pytest.mark.anyio
+
+SEED: Final = 20_260_301
+SIZE: Final = 30
+KILLS: Final = 4
+WITHIN_S: Final = 60.0
+
+
+def _stored(stack: Stack) -> dict[str, tuple[int, Mapping[str, Any]]]:
+    """Version and document of every payment, as the service has them."""
+    with psycopg.connect(stack.infrastructure.database_url) as connection:
+        found = connection.execute("select payment_id, version, snapshot::text from payments")
+        return {row[0]: (row[1], json.loads(row[2])) for row in found}
+
+
+async def _until_equal(consumer: RunningConsumer, stack: Stack) -> None:
+    async def are_equal() -> bool:
+        assert consumer.is_running, consumer.log.read_text()
+        payments = consumer.rows().payments
+        return {key: (row.version, row.document) for key, row in payments.items()} == _stored(stack)
+
+    await until(are_equal, WITHIN_S)
+
+
+async def _has_read_all(bootstrap: str, group: str) -> bool:
+    """Whether the group has committed everything; the end of the last transaction is no record."""
+    lag = await GroupLag(bootstrap, group).by_partition([PAYMENT_STATE, PAYMENT_OPERATIONS])
+    return max(lag.values()) <= 1
+
+
+async def test_the_table_equals_the_services_whenever_the_consumer_is_killed(
+    stack: Stack, start: Start, request: pytest.FixtureRequest
+) -> None:
+    """It goes on where it was killed. A new group that begins with the oldest record agrees."""
+    bootstrap, group = stack.infrastructure.kafka_bootstrap, request.node.name
+    consumer = start(bootstrap, group)
+    load = Load(stack, SIZE, SEED)
+    living = asyncio.create_task(load.run())
+    for number in range(1, KILLS + 1):
+        progressed = asyncio.create_task(load.until_ended(number * SIZE // (KILLS + 2)))
+        await asyncio.wait([progressed, living], return_when=asyncio.FIRST_COMPLETED)
+        progressed.cancel()
+        consumer.kill()
+        consumer = start(bootstrap, group)
+    await living
+    await _until_equal(consumer, stack)
+    published = {r.key async for r in records(bootstrap, PAYMENT_STATE)}
+    assert {key.encode() for key in consumer.rows().payments} == published
+    consumer.kill()
+    again = start(bootstrap, f"{group}-again")
+    await until(lambda: _has_read_all(bootstrap, f"{group}-again"), WITHIN_S)
+    await _until_equal(again, stack)
