@@ -78,8 +78,12 @@ const kafka = new Kafka({
   brokers: process.env.PAYMENTS_KAFKA_BOOTSTRAP.split(","),
   logLevel: logLevel.WARN,
 });
-// what a worker left half written is not read
-const consumer = kafka.consumer({ groupId: GROUP, readUncommitted: false });
+const consumer = kafka.consumer({
+  groupId: GROUP,
+  readUncommitted: false, // what a worker left half written is not read
+  sessionTimeout: 6000, // after a kill another process goes on after this time
+  maxWaitTimeInMs: 500, // it stops as soon as this
+});
 
 // kafkajs goes on by itself after an outage; where it does not, another start may help.
 consumer.on(consumer.events.CRASH, ({ payload }) => {

@@ -85,6 +85,8 @@ def subscribed(bootstrap: str) -> Consumer:
         "auto.offset.reset": "earliest",
         # what a worker left half written is not read
         "isolation.level": "read_committed",
+        # after a kill another process goes on after this time
+        "session.timeout.ms": 6000,
         # only what is in the database is committed
         "enable.auto.commit": False,
     }

@@ -21,6 +21,7 @@ from tests.mutants.bugs import (
 )
 from tests.mutants.bugs.accounts import apart, copies, followed, kept, notices
 from tests.mutants.bugs.answers import operations
+from tests.mutants.bugs.examples import consumers
 from tests.mutants.bugs.formats import compatibility, documents
 from tests.mutants.bugs.reports import (
     actions,
@@ -77,6 +78,7 @@ BUGS: Final[tuple[Bug, ...]] = (
     *ingress.BUGS,
     *left.BUGS,
     *apart.BUGS,
+    *consumers.BUGS,
     *copies.BUGS,
     *kept.BUGS,
     *listed.BUGS,

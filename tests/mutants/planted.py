@@ -13,8 +13,8 @@ from typing import Final
 
 ROOT: Final = Path(__file__).parents[2]
 AREAS: Final = (
-    "cli", "domain", "ingress", "messaging", "ops", "providers", "runtime", "sql", "stream",
-    "worker",
+    "cli", "domain", "examples", "ingress", "messaging", "ops", "providers", "runtime", "sql",
+    "stream", "worker",
 )  # fmt: skip
 
 

@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import sqlite3
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass
@@ -15,8 +16,9 @@ import pytest
 from sandbox.topology import PROJECT
 
 EXAMPLES: Final = PROJECT / "examples"
-#: `make test` makes both. Without `make` they may be missing.
-PYTHON: Final = PROJECT / ".venv-examples" / "bin" / "python"
+#: `make test` makes both; the first one beside the environment of the tests. Without `make` they
+#: may be missing.
+PYTHON: Final = Path(sys.prefix).with_name(".venv-examples") / "bin" / "python"
 NODE: Final = shutil.which("node")
 MODULES: Final = EXAMPLES / "node_consumer" / "node_modules"
 
@@ -61,7 +63,11 @@ class Example:
 def _in_sqlite(path: Path) -> Rows:
     if not path.exists():
         return NOTHING
-    with closing(sqlite3.connect(path)) as table:
+    with closing(sqlite3.connect(path, isolation_level=None)) as table:
+        table.execute("begin")  # what is read is of one moment
+        made = {name for (name,) in table.execute("select name from sqlite_master")}
+        if not {"payments", "operations"} <= made:
+            return NOTHING
         payments = table.execute("select payment_id, version, quarantined, document from payments")
         operations = table.execute("select operation_id, status, code from operations")
         return Rows(
@@ -111,20 +117,14 @@ WITH_PYTHON: Final = Example(
 WITH_NODE: Final = Example(
     (str(NODE), str(EXAMPLES / "node_consumer" / "consumer.js")), _in_json, _occupied, "EISDIR"
 )
+NEEDS_PYTHON: Final = pytest.mark.skipif(
+    not PYTHON.exists() and "CI" not in os.environ, reason="needs .venv-examples"
+)
+NEEDS_NODE: Final = pytest.mark.skipif(
+    NODE is None or (not MODULES.exists() and "CI" not in os.environ),
+    reason="needs Node.js, and node_modules in examples/node_consumer",
+)
 CONSUMERS: Final = (
-    pytest.param(
-        WITH_PYTHON,
-        id="python",
-        marks=pytest.mark.skipif(
-            not PYTHON.exists() and "CI" not in os.environ, reason="needs .venv-examples"
-        ),
-    ),
-    pytest.param(
-        WITH_NODE,
-        id="node",
-        marks=pytest.mark.skipif(
-            NODE is None or (not MODULES.exists() and "CI" not in os.environ),
-            reason="needs Node.js, and node_modules in examples/node_consumer",
-        ),
-    ),
+    pytest.param(WITH_PYTHON, id="python", marks=NEEDS_PYTHON),
+    pytest.param(WITH_NODE, id="node", marks=NEEDS_NODE),
 )
