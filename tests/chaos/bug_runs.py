@@ -34,17 +34,25 @@ FIRED_WITHIN_S: Final = 15.0
 
 async def paused_at(world: World, one: Occurrence, *, place: Failpoint) -> str:
     """Stops the worker at this failpoint, and continues it after a take-over of its partitions."""
-    folder, process = world.plan.traps, world.processes[one.target]
-    trap = Trap(folder, one.target)
+    trap, process = Trap(world.plan.traps, one.target), world.processes[one.target]
     trap.set(place, Action.STOP)
     has_fired = await _within(FIRED_WITHIN_S, _as_async(lambda: trap.has_fired))
-    (folder / one.target).unlink(missing_ok=True)
+    trap.clear()
     if not has_fired:
         return ""
     since = datetime.now(UTC)
     await _within(TAKEN_OVER_WITHIN_S, lambda: _taken_over(world, since))
     await asyncio.sleep(one.lasts)
     return f"pid {process.resume()} was stopped for {datetime.now(UTC) - since} at {place}"
+
+
+async def killed_at(world: World, one: Occurrence, *, place: Failpoint) -> str:
+    """Kills the worker at this failpoint. The supervisor restarts it."""
+    trap = Trap(world.plan.traps, one.target)
+    trap.set(place, Action.KILL)
+    has_fired = await _within(FIRED_WITHIN_S, _as_async(lambda: trap.has_fired))
+    trap.clear()
+    return f"killed at {place}" if has_fired else ""
 
 
 async def _within(seconds: float, holds: Callable[[], Awaitable[bool]]) -> bool:

@@ -18,7 +18,8 @@ from cli.main import run as cli_run
 from messaging.transactional_publisher import ProducerFactory, fenced_producer
 from ports.records import DecodedInput, RecordOffset
 from ports.work_items import ClaimedCall, LookUpShare
-from postgres.batch import statements
+from postgres import partitions
+from postgres.batch import statements, transaction
 from postgres.stores import PostgresOutbox
 from processor.stream import app as worker
 from processor.stream.bootstrap import run_stream
@@ -64,39 +65,54 @@ def _nothing(_patch: pytest.MonkeyPatch) -> None:
     """Changes no statement."""
 
 
+def _edit(patch: pytest.MonkeyPatch, name: str, old: str, new: str) -> None:
+    """Replaces a part of a statement. Raises ValueError if the statement does not have it."""
+    statement = getattr(statements, name)
+    if old not in statement:
+        raise ValueError(f"{name} has no {old!r}")
+    patch.setattr(statements, name, statement.replace(old, new))
+
+
+def _extend(patch: pytest.MonkeyPatch, name: str, end: str) -> None:
+    """Adds an end to a statement."""
+    patch.setattr(statements, name, f"{getattr(statements, name)} {end}")
+
+
 def _no_dedup(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(statements, "LOAD_KNOWN", f"{statements.LOAD_KNOWN} and false")
-    insert = statements.INSERT_INBOX.replace("on conflict do nothing", "")
-    patch.setattr(statements, "INSERT_INBOX", insert)
+    """Nothing is known, and the inbox takes an event ID twice: also in partitions made later."""
+    _extend(patch, "LOAD_KNOWN", "and false")
+    _edit(patch, "INSERT_INBOX", "on conflict do nothing", "")
+    made = [each.replace("create unique index", "create index") for each in partitions._MAKE]
+    patch.setattr(partitions, "_MAKE", made)
 
 
 def _no_guard(patch: pytest.MonkeyPatch) -> None:
     """A continued worker overwrites what others wrote meanwhile."""
+    really = transaction._write_inbox
 
     async def no_limit(_connection: Any) -> None:
         pass
 
+    async def unguarded(*arguments: Any) -> list[Any]:
+        await really(*arguments)
+        return []
+
     patch.setattr(worker, "limit_transactions", lambda _longest_s: no_limit)
-    lock = "select unnest(%b::int[])"
-    patch.setattr(statements, "LOCK_PARTITIONS", lock)
-    patch.setattr(statements, "LOAD_PAYMENTS", statements.LOAD_PAYMENTS.replace("for update", ""))
-    patch.setattr(statements, "INSERT_PAYMENTS", f"""{statements.INSERT_PAYMENTS}
+    # its inbox rows are there by now
+    patch.setattr(transaction, "_write_inbox", unguarded)
+    patch.setattr(statements, "LOCK_PARTITIONS", "select unnest(%b::int[])")
+    _edit(patch, "LOAD_PAYMENTS", "for update", "")
+    _extend(patch, "INSERT_PAYMENTS", """
         on conflict (payment_id) do update set object_id = excluded.object_id,
             status = excluded.status, version = excluded.version,
             authorized = excluded.authorized, captured = excluded.captured,
             refunded = excluded.refunded, updated_at = excluded.updated_at,
             document = excluded.document, snapshot = excluded.snapshot""")  # fmt: skip
-    update = statements.UPDATE_PAYMENTS.replace("and p.version = n.expected", "")
-    patch.setattr(statements, "UPDATE_PAYMENTS", update)
-    patch.setattr(statements, "INSERT_VERSIONS", f"""{statements.INSERT_VERSIONS}
+    _edit(patch, "UPDATE_PAYMENTS", "and p.version = n.expected", "")
+    _extend(patch, "INSERT_VERSIONS", """
         on conflict (payment_id, version) do update set previous_status = excluded.previous_status,
             status = excluded.status, event_id = excluded.event_id""")  # fmt: skip
-    inbox = statements.INSERT_INBOX.replace("do nothing", """do update set
-        outcome = excluded.outcome, version = excluded.version, reason = excluded.reason,
-        publication_id = excluded.publication_id""")  # fmt: skip
-    patch.setattr(statements, "INSERT_INBOX", inbox)
-    calls = f"{statements.INSERT_CALLS} on conflict do nothing"
-    patch.setattr(statements, "INSERT_CALLS", calls)
+    _extend(patch, "INSERT_CALLS", "on conflict do nothing")
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +123,7 @@ class Bug:
         stream: replaced parts of the stream worker.
         worker: the worker's parts.
         plant: replaces statements.
-        statements: SQL that drops a constraint of the migrated database.
+        statements: SQL that drops constraints of the migrated database.
     """
 
     stream: Mapping[str, Callable[..., Any]] = field(default_factory=dict)
@@ -124,13 +140,15 @@ BUGS: Final[Mapping[str, Bug]] = {
     "no-dedup": Bug(
         stream={"dedup": EmptyTable},
         plant=_no_dedup,
-        statements=("alter table inbox drop constraint inbox_pkey",),
+        statements=("drop index inbox_rest_event_id_idx",),
     ),
     "no-version-guard": Bug(
         plant=_no_guard,
         statements=(
             "drop trigger version_never_goes_back on payments",
             "drop trigger final_status_never_changes on payments",
+            "drop trigger object_never_changes on payments",
+            "drop trigger final_operation_never_changes on operations",
         ),
     ),
     "no-fence": Bug(stream={"producers": unfenced}),
