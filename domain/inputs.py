@@ -41,6 +41,8 @@ class Confirm(Struct, frozen=True):
     operation_id: str
     fingerprint: str
     payment_method: str
+    #: The payment's version that the client has seen; None: whichever it is.
+    expected_version: int | None = None
 
 
 class Capture(Struct, frozen=True):
@@ -50,6 +52,8 @@ class Capture(Struct, frozen=True):
     operation_id: str
     fingerprint: str
     amount: int | All
+    #: The payment's version that the client has seen; None: whichever it is.
+    expected_version: int | None = None
 
 
 class Cancel(Struct, frozen=True):
@@ -59,6 +63,8 @@ class Cancel(Struct, frozen=True):
     operation_id: str
     fingerprint: str
     expired: bool
+    #: The payment's version that the client has seen; None: whichever it is.
+    expected_version: int | None = None
 
 
 class Refund(Struct, frozen=True, kw_only=True):
@@ -70,6 +76,8 @@ class Refund(Struct, frozen=True, kw_only=True):
     refund_id: str
     amount: int | All
     reason: str | None
+    #: The payment's version that the client has seen; None: whichever it is.
+    expected_version: int | None = None
 
 
 Command = Create | Confirm | Capture | Cancel | Refund

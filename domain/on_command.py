@@ -84,6 +84,13 @@ def on_command(
     known = known_operation(payment, command)
     if known is not None:
         return known
+    expected = command.expected_version
+    if expected is not None and expected != payment.version:
+        return rejected(
+            payment,
+            RejectionCode.VERSION_MISMATCH,
+            f"the command is for version {expected} of the payment, which is at {payment.version}",
+        )
     decision = _RULES[type(command)](payment, command, at)
     if decision.outcome is not Outcome.APPLIED or decision.payment is None:
         return decision

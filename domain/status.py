@@ -75,6 +75,7 @@ class RejectionCode(StrEnum):
     """Why a command was rejected, for programs. A code never changes its meaning."""
 
     UNKNOWN_PAYMENT = "unknown_payment"
+    VERSION_MISMATCH = "version_mismatch"
     KEY_REUSED = "idempotency_key_reused"
     WRONG_STATUS = "wrong_status"
     ACTION_NEEDED = "customer_action_needed"

@@ -26,6 +26,10 @@ from schemas.model import (
 )
 
 
+def _is_none(value: object) -> bool:
+    return value is None
+
+
 class CommandBase(Model):
     """The fields of every command."""
 
@@ -37,6 +41,16 @@ class CommandBase(Model):
     #: Digest of the request body. The same operation with another body is rejected.
     fingerprint: ShortText
     received_at: UtcTime
+
+
+class _OnPayment(CommandBase):
+    """The fields of every command on a payment that exists."""
+
+    #: It is rejected unless the payment is at this version when it is decided. Left out where there
+    #: is none: a stream of an earlier release takes no field that it does not know.
+    expected_version: Annotated[
+        Annotated[int, Field(strict=True, ge=0)] | None, Field(exclude_if=_is_none)
+    ] = None
 
 
 class PaymentTerms(Model):
@@ -70,27 +84,31 @@ class CreatePayment(PaymentTerms, CommandBase):
     type: Literal["create"] = "create"
     #: Required: a record that lost it must not capture at once.
     capture_method: Annotated[CaptureMethod, CAPTURE_METHOD]
+    #: Left out where there is none, as ``expected_version``.
+    order_reference: Annotated[
+        OrderReference | None, ORDER_REFERENCE, Field(exclude_if=_is_none)
+    ] = None
     provider: ShortText
     #: The service asks the provider to cancel a payment that is then still waiting for its
     #: customer.
     expires_at: UtcTime
 
 
-class ConfirmPayment(CommandBase):
+class ConfirmPayment(_OnPayment):
     """Start the next attempt with another payment method."""
 
     type: Literal["confirm"] = "confirm"
     payment_method: ShortText
 
 
-class CapturePayment(CommandBase):
+class CapturePayment(_OnPayment):
     """Capture an amount of an authorized payment, or all that is authorized."""
 
     type: Literal["capture"] = "capture"
     amount: AmountOrAll
 
 
-class CancelPayment(CommandBase):
+class CancelPayment(_OnPayment):
     """Ask the provider to cancel."""
 
     type: Literal["cancel"] = "cancel"
@@ -102,7 +120,7 @@ class CancelPayment(CommandBase):
         return self.cause == "expired"
 
 
-class RefundPayment(CommandBase):
+class RefundPayment(_OnPayment):
     """Refund an amount, or all that is left."""
 
     type: Literal["refund"] = "refund"

@@ -7,6 +7,7 @@ from typing import Annotated, Final, TypeVar
 
 from fastapi import Depends, Header, Path, Request, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from pydantic import create_model
 from structlog.contextvars import bind_contextvars
 
 from ingress.accounts import AccountChoice
@@ -15,6 +16,7 @@ from ingress.cards import contains_card_number
 from ingress.command_service import CommandService
 from ingress.database import Database
 from ingress.errors import UnknownPaymentError
+from ingress.http.etags import IF_MATCH, expected_version
 from ingress.http.json_body import card_number_error, read_model
 from ingress.http.query import refuse_unknown
 from ingress.idempotency import idempotency_key
@@ -24,6 +26,7 @@ from ingress.routes import examples
 from ports.notices import NoticeReader
 from ports.provider import ClientSecretReader, MoneyRules, WebhookReader
 from schemas import identity
+from schemas.http import CreateRequest
 from schemas.model import Model
 
 Clock = Callable[[], datetime]
@@ -122,13 +125,31 @@ async def _idempotency_key(
 IdempotencyKey = Annotated[str, Depends(_idempotency_key)]
 
 
-def json_body(model: type[M]) -> Callable[[Request], Awaitable[M]]:
+def json_body(model: type[M]) -> Callable[..., Awaitable[M]]:
     """Returns a dependency that reads the body as ``model``.
 
-    FastAPI's own body parameter would read a body of any size before the sender is known.
+    FastAPI's own body parameter would read a body of any size before the sender is known. Of an
+    operation on a payment the model has the version of ``If-Match``, too, as a field that no body
+    can have: so it is a part of what a retry must repeat, and of the command.
     """
 
     async def read(request: Request) -> M:
         return await read_model(request, model, context_of(request).body_limit_bytes)
 
-    return read
+    if issubclass(model, CreateRequest):
+        return read
+    with_version = create_model(model.__name__, __base__=model, expected_version=(int | None, None))
+
+    async def read_with_version(
+        request: Request,
+        _documented: Annotated[
+            str | None, Header(alias="If-Match", description=IF_MATCH, examples=['"2"'])
+        ] = None,
+    ) -> M:
+        version = expected_version(request.headers.getlist("if-match"))
+        found = await read(request)
+        if version is None:
+            return found
+        return with_version.model_validate({**found.model_dump(), "expected_version": version})
+
+    return read_with_version

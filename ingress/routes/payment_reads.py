@@ -2,10 +2,11 @@
 
 from typing import Annotated, Final
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Header, Query, Request
 from starlette.responses import Response
 
 from ingress import errors
+from ingress.http.etags import ETAG, IF_NONE_MATCH, tagged
 from ingress.routes import cursors
 from ingress.routes.dependencies import OwnedPayment, Tenant, context_of
 from ingress.routes.openapi import problems
@@ -29,7 +30,8 @@ router: Final = APIRouter(tags=["payments"])
     summary="Read a payment",
     response_model=Payment,
     responses={
-        200: {"description": "The payment."},
+        200: {"description": "The payment.", "headers": {"ETag": ETAG}},
+        304: {"description": "The client has this version.", "headers": {"ETag": ETAG}},
         **problems(
             errors.UnauthorizedError,
             errors.UnknownPaymentError,
@@ -38,14 +40,21 @@ router: Final = APIRouter(tags=["payments"])
         ),
     },
 )
-async def get_payment(request: Request, tenant: Tenant, payment_id: OwnedPayment) -> Response:
+async def get_payment(
+    request: Request,
+    tenant: Tenant,
+    payment_id: OwnedPayment,
+    _documented: Annotated[
+        str | None, Header(alias="If-None-Match", description=IF_NONE_MATCH, examples=['"4"'])
+    ] = None,
+) -> Response:
     """Returns the payment's latest version, with its refunds and disputes."""
     snapshot = await context_of(request).database.run(
         lambda connection: reads.snapshot(connection, payment_id, tenant), READ_DEADLINE_S
     )
     if snapshot is None:
         raise not_ready()
-    return Response(snapshot, media_type=JSON)
+    return tagged(request, snapshot)
 
 
 @router.get(

@@ -114,6 +114,10 @@ def test_it_is_refused_with_the_providers_code_and_words(
         ("failed", create(operation_id="o"), RejectionCode.ALREADY_EXISTS),
         ("failed", create(fingerprint="other"), RejectionCode.KEY_REUSED),
         ("failed", cancel(tenant="other"), RejectionCode.UNKNOWN_PAYMENT),
+        ("authorized", replace(capture(), expected_version=99), RejectionCode.VERSION_MISMATCH),
+        ("failed", replace(cancel(), expected_version=99), RejectionCode.VERSION_MISMATCH),
+        ("refunded", replace(refund(), expected_version=0), RejectionCode.VERSION_MISMATCH),
+        ("card awaited", replace(confirm(), expected_version=0), RejectionCode.VERSION_MISMATCH),
     ],
 )  # fmt: skip
 def test_a_rejected_command_has_a_code_and_the_reason(
@@ -127,6 +131,24 @@ def test_a_rejected_command_has_a_code_and_the_reason(
     assert (change.reason, change.tenant) == (decision.reason, command.tenant)
     is_own = command.tenant == TENANT
     assert change.version == (replay.existing.version if is_own else None)
+
+
+@pytest.mark.parametrize(
+    ("situation", "command"),
+    [
+        ("authorized", cancel()),
+        ("card awaited", confirm()),
+        ("refund of 700 pending", refund("re_9", amount=1)),
+    ],
+)  # fmt: skip
+def test_a_command_for_the_present_version_is_applied(situation: str, command: Command) -> None:
+    """And one for the version before is not, once it has changed."""
+    replay = replay_until(situation)
+    version = replay.existing.version
+    decision = replay.deliver(received(replace(command, expected_version=version)))
+    assert decision.outcome is Outcome.APPLIED
+    late = replace(cancel(operation_id="late"), expected_version=version)
+    assert replay.deliver(received(late)).code is RejectionCode.VERSION_MISMATCH
 
 
 def test_a_command_for_no_payment_is_rejected_without_a_version() -> None:

@@ -35,6 +35,23 @@ async def test_a_payment_is_its_last_version(store: Store, acme: httpx.AsyncClie
     assert response.headers["content-type"] == "application/json"
 
 
+async def test_a_payment_that_the_client_has_is_304(store: Store, acme: httpx.AsyncClient) -> None:
+    """Its tag is its version, and another one while it is quarantined."""
+    payment = store("a")
+    payment.version("CREATED", "cmd_1")
+    payment.version("SUCCEEDED", "evt_1")
+    url = f"/v1/payments/{payment.id}"
+    assert (await acme.get(url)).headers["etag"] == '"2"'
+    for known in ('"2"', 'W/"2"', '"1", "2"', "*"):
+        same = await acme.get(url, headers={"If-None-Match": known})
+        assert (same.status_code, same.content, same.headers["etag"]) == (304, b"", '"2"')
+    for known in ('"1"', "2", '"22"', ""):
+        assert (await acme.get(url, headers={"If-None-Match": known})).status_code == 200
+    payment.quarantine("evt_2", "KeyError")
+    other = await acme.get(url, headers={"If-None-Match": '"2"'})
+    assert (other.status_code, other.headers["etag"]) == (200, '"2-quarantined"')
+
+
 async def test_a_quarantined_payment_is_marked_in_every_read(
     store: Store, acme: httpx.AsyncClient
 ) -> None:
