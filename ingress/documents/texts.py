@@ -16,7 +16,9 @@ stored by caches.
 
 **Addresses** are exactly those that are listed here: with another slash, such as one at the end, \
 or in another case it is 404. Another method is 405, also HEAD and OPTIONS, and `Allow` lists \
-those that there are. Both are problems, the 405 with the type `about:blank`.
+those that there are. Both are problems, the 405 with the type `about:blank`. \
+A query parameter of a GET that is not listed, or comes twice where it can't, is 422; a POST has \
+none and ignores them.
 
 **What may change.** Fields, optional request fields, parameters and headers, problem types, and \
 values where `x-open` is true may be added at any time: ignore what you do not know, and take an \

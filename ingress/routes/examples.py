@@ -11,11 +11,9 @@ from domain.call_key import CallKey, Operation
 from domain.status import OperationStatus, Outcome, RefundStatus, RejectionCode, Status
 from ingress import command_builders
 from ingress.command_builders import PaymentOperation
-from ingress.documents.asyncapi import CLOUD_EVENT_OPERATION_TYPE
 from ingress.routes import cursors
 from postgres.payment_list import PageCursor
 from schemas import headers, http, identity, operations
-from schemas.headers import CLOUD_EVENT_SOURCE
 from schemas.model import Model
 from schemas.state import Amounts, RefundState
 from schemas.topics import PAYMENT_COMMANDS, PAYMENT_OPERATIONS, PAYMENT_STATE, PROVIDER_WEBHOOKS
@@ -232,18 +230,6 @@ def _operation_states() -> tuple[operations.Operation, ...]:
     return of, rejected
 
 
-def _cloud_event(identifier: str, kind: str, at: datetime) -> dict[str, str]:
-    return {
-        "ce_specversion": "1.0",
-        "ce_id": identifier,
-        "ce_source": CLOUD_EVENT_SOURCE,
-        "ce_type": kind,
-        "ce_subject": PAYMENT_ID,
-        "ce_time": at.isoformat(),
-        "content-type": "application/json",
-    }
-
-
 def messages() -> Mapping[str, list[dict[str, Any]]]:
     """Returns examples of the topics' messages, by topic."""
     payment = _payment()
@@ -255,8 +241,8 @@ def messages() -> Mapping[str, list[dict[str, Any]]]:
         PAYMENT_OPERATIONS: [
             {
                 "name": str(each.status),
-                "headers": _cloud_event(
-                    f"{each.id}:{each.status}", CLOUD_EVENT_OPERATION_TYPE, each.updated_at
+                "headers": headers.as_text(
+                    headers.operation_event(each.id, each.status, PAYMENT_ID, each.updated_at)
                 ),
                 "payload": _plain(each),
             }

@@ -7,12 +7,12 @@ import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from html.parser import HTMLParser
-from typing import Any
+from typing import Any, Final
 
 import httpx
 import pytest
 
-from schemas import headers
+from schemas import headers, identity
 from schemas.topics import DEAD_LETTERS, PAYMENT_OPERATIONS, PAYMENT_STATE, TOPICS
 from tests.compatibility.json_schema import problems as violations
 
@@ -74,17 +74,28 @@ async def test_examples_follow_the_schemas(document: Json, topic: str) -> None:
             assert violations(_schema(document, message[part]), example[part]) == []
 
 
-@pytest.mark.parametrize("quarantined", [True, False])
-async def test_the_headers_are_those_that_are_published(document: Json, quarantined: bool) -> None:  # noqa: FBT001
-    """No header of a version is undocumented, and none that is required is missing."""
-    subject = _message(document, PAYMENT_STATE)["examples"][0]["headers"]["ce_subject"]
-    sent = headers.as_text(
-        headers.cloud_event(subject, 3, datetime.now(UTC), 7, quarantined=quarantined)
-    )
-    schema = _schema(document, _message(document, PAYMENT_STATE)["headers"])
-    assert violations(schema, sent) == []
-    known = document["components"]["schemas"]["PaymentStateHeaders"]["properties"]
-    assert sent.keys() <= known.keys()
+_NOW: Final = datetime.now(UTC)
+_PAYMENT: Final = identity.payment_id("acme", "order-1")
+_OPERATION: Final = identity.public_operation_id(_PAYMENT, identity.command_event_id("op_1", "a"))
+#: What the publishers send with a record, by case.
+SENT: Final = {
+    "a version": (PAYMENT_STATE, headers.cloud_event(_PAYMENT, 3, _NOW, 7)),
+    "in quarantine": (PAYMENT_STATE, headers.cloud_event(_PAYMENT, 3, _NOW, 7, quarantined=True)),
+    "an operation": (
+        PAYMENT_OPERATIONS, headers.operation_event(_OPERATION, "applied", _PAYMENT, _NOW),
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", SENT)
+async def test_the_headers_are_those_that_are_published(document: Json, case: str) -> None:
+    """None is undocumented, and none that is required is missing."""
+    topic, sent = SENT[case]
+    found = headers.as_text(sent)
+    reference = _message(document, topic)["headers"]
+    assert violations(_schema(document, reference), found) == []
+    name = reference["$ref"].rpartition("/")[2]
+    assert found.keys() <= document["components"]["schemas"][name]["properties"].keys()
 
 
 @pytest.mark.parametrize(

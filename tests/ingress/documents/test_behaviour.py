@@ -58,6 +58,13 @@ ODD: Final[dict[str, tuple[str, str, dict[str, Any], int, str]]] = {
         "POST", CREATE, {"json": {**PAYMENT, "amuont": 1}, "headers": keyed("a")}, 422,
         "An unknown field is 422",
     ),
+    "an unknown query parameter": (
+        "GET", f"{CREATE}?stauts=FAILED", {}, 422, "A query parameter of a GET that is not listed",
+    ),
+    "a query parameter twice": ("GET", f"{CREATE}?limit=1&limit=2", {}, 422, "comes twice"),
+    "a query parameter of a POST": (
+        "POST", f"{CREATE}?a=1", {"json": PAYMENT, "headers": keyed("a")}, 202, "ignores them",
+    ),
     "another Accept": (
         "POST", CREATE, {"json": PAYMENT, "headers": {**keyed("a"), "Accept": "text/html"}}, 202,
         "`Accept` changes nothing",
