@@ -103,7 +103,8 @@ def _confirm(payment: Payment, command: Confirm, at: datetime) -> Decision:
         return rejected(
             payment,
             RejectionCode.WRONG_STATUS,
-            f"confirm needs a payment in REQUIRES_ACTION; it is {payment.status}",
+            f"confirm needs a payment in REQUIRES_ACTION; it is {payment.status}"
+            f"{_used_up(payment)}",
         )
     if not awaits_payment_method(payment):
         return rejected(
@@ -118,6 +119,13 @@ def _confirm(payment: Payment, command: Confirm, at: datetime) -> Decision:
     attempts = (*payment.attempts, Attempt(number, command.payment_method, failed))
     after = replace(payment, attempts=attempts)
     return changed(payment, after, at, f"attempt {number} requested")
+
+
+def _used_up(payment: Payment) -> str:
+    """Says that no attempt is left, where that is why: the commonest surprise."""
+    if payment.status is not Status.FAILED or len(failures(payment.facts)) < payment.max_attempts:
+        return ""
+    return f", because max_attempts is {payment.max_attempts} and as many have failed"
 
 
 def _capture(payment: Payment, command: Capture, at: datetime) -> Decision:

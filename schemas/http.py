@@ -85,7 +85,11 @@ class ConfirmRequest(Model):
 
     payment_method: Annotated[
         ShortText,
-        Field(description="The provider's token of the payment method for the next attempt."),
+        Field(
+            description="The provider's token of the payment method for the next attempt. There is "
+            "one if the payment was created with a higher `max_attempts` than have failed; by "
+            "default that is 1, so after a decline there is none."
+        ),
     ]
 
 

@@ -27,20 +27,22 @@ CREATE: Final[Mapping[str, Any]] = {
     "amount": 1999,
     "currency": "EUR",
     "payment_method": "pm_card_visa",
-    "metadata": {"order": "A-1001"},
+    "max_attempts": 3,
+    "order_reference": "A-1001",
+    "metadata": {"channel": "web"},
 }
 CONFIRM: Final[Mapping[str, Any]] = {"payment_method": "pm_card_mastercard"}
 CAPTURE: Final[Mapping[str, Any]] = {"amount": 1500}
 CANCEL: Final[Mapping[str, Any]] = {}
 REFUND: Final[Mapping[str, Any]] = {"amount": 500, "reason": "requested_by_customer"}
 _RESERVED: Final = {**CREATE, "capture_method": "manual"}
-_SEVERAL: Final = {**CREATE, "max_attempts": 3}
+_ONCE: Final = {**CREATE, "max_attempts": 1}
 #: By method and path: the examples by name, each with what it shows. Each of them ends well.
 REQUESTS: Final[Mapping[tuple[str, str], Mapping[str, tuple[str, Mapping[str, Any]]]]] = {
     ("post", "/v1/payments"): {
         "at_once": ("Take the money at once", CREATE),
         "reserved": ("Only reserve it; a capture takes it", _RESERVED),
-        "several_attempts": ("Let the customer try three payment methods", _SEVERAL),
+        "one_attempt": ("Let the first decline end it, as without max_attempts", _ONCE),
     },
     ("post", "/v1/payments/{id}/confirm"): {
         "another_card": ("Try another card after a decline", CONFIRM)
@@ -123,14 +125,15 @@ def _payment() -> http.Payment:
         capture_method="automatic",
         amounts=Amounts(authorized=1999, captured=1999, refunded=500),
         attempts=1,
-        max_attempts=1,
+        max_attempts=3,
         next_action=None,
         failure=None,
         cancel_requested=False,
         provider="stripe",
         provider_object_id=_OBJECT,
         description=None,
-        metadata={"order": "A-1001"},
+        order_reference="A-1001",
+        metadata={"channel": "web"},
         refunds=(refund,),
         disputes=(),
         expires_at=_EXPIRES,

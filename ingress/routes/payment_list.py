@@ -47,7 +47,7 @@ _Time = Annotated[UtcTime, BeforeValidator(_rfc_3339)]
 _METADATA: Final = "metadata"
 _METADATA_PARAMETER: Final = keyed_parameter(
     _METADATA,
-    "Only payments with this key of the metadata and this value, such as `metadata[order]=A-1001`. "
+    "Only payments with this key of the metadata and this value, such as `metadata[channel]=web`. "
     "One key.",
     {
         "type": "object",
@@ -56,7 +56,7 @@ _METADATA_PARAMETER: Final = keyed_parameter(
         "propertyNames": {"minLength": 1, "maxLength": 40},
         "additionalProperties": {"type": "string", "maxLength": 500},
     },
-    {"order": "A-1001"},
+    {"channel": "web"},
 )
 _STATUS: Final = "Only payments in this status; sent several times, in any of these."
 _ATTENTION: Final = """\

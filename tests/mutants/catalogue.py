@@ -20,7 +20,7 @@ from tests.mutants.bugs import (
     worker,
 )
 from tests.mutants.bugs.accounts import apart, copies, followed, kept, notices
-from tests.mutants.bugs.answers import operations
+from tests.mutants.bugs.answers import finding, operations
 from tests.mutants.bugs.examples import consumers
 from tests.mutants.bugs.formats import compatibility, documents
 from tests.mutants.bugs.reports import (
@@ -73,6 +73,7 @@ BUGS: Final[tuple[Bug, ...]] = (
     *edges.BUGS,
     *endpoints.BUGS,
     *failures.BUGS,
+    *finding.BUGS,
     *followed.BUGS,
     *frozen.BUGS,
     *ingress.BUGS,

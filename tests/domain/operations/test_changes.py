@@ -151,6 +151,16 @@ def test_a_command_for_the_present_version_is_applied(situation: str, command: C
     assert replay.deliver(received(late)).code is RejectionCode.VERSION_MISMATCH
 
 
+def test_a_confirm_that_comes_too_late_says_why_no_attempt_is_left() -> None:
+    """By default there is one, which surprises whom no page has said so."""
+    decision = replay_until("failed").deliver(received(confirm()))
+    assert decision.reason.endswith(
+        "it is FAILED, because max_attempts is 1 and as many have failed"
+    )
+    other = replay_until("refunded").deliver(received(confirm()))
+    assert other.reason.endswith("it is SUCCEEDED")
+
+
 def test_a_command_for_no_payment_is_rejected_without_a_version() -> None:
     """There is nothing that it could have led to."""
     (change,) = decide(None, received(cancel()), PAYMENT).operations

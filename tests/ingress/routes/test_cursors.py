@@ -91,6 +91,9 @@ def forged(text: str) -> str:
         f"infinity {PAYMENT}",
         f"294277-01-01T00:00:00+00:00 {PAYMENT}",
         f"2026-03-01T12:00:00+00:00 {PAYMENT} {PAYMENT}",
+        f"2026-03-01T12:00:00+00:00 {PAYMENT} ",
+        f"2026-03-01T12:00:00+00:00 {PAYMENT} 0123456789abcdeF",
+        f"2026-03-01T12:00:00+00:00 {PAYMENT} 0123456789abcdef 0123456789abcdef",
     ],
 )
 async def test_a_forged_cursor_never_reaches_the_store(acme: httpx.AsyncClient, text: str) -> None:
