@@ -261,7 +261,8 @@ class _Reading:
         values["label"] = source.label
         values["further"] = [each for each in values["further"] if each != source.label]
         async with self._connection.cursor(row_factory=class_row(ListedPayment)) as cursor:
-            await cursor.execute(self._statements[source.name].encode(), values)
+            # planned each time: a plan for any parameters would not know how rare a label is
+            await cursor.execute(self._statements[source.name].encode(), values, prepare=False)
             return await cursor.fetchall()
 
     def _position(self, after: PageCursor | None) -> dict[str, Any]:

@@ -1,7 +1,8 @@
 """Versions of a payment as entity tags (RFC 9110): ``ETag``, ``If-None-Match``, ``If-Match``."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, Final
 
 import msgspec
@@ -37,14 +38,16 @@ class _Seen(msgspec.Struct):
     quarantined: bool
 
 
-def tagged(request: Request, payment: str) -> Response:
+def tagged(
+    request: Request, payment: str, further: Mapping[str, str] = MappingProxyType({})
+) -> Response:
     """Returns the answer to a GET of a payment, which is JSON: 304 if the client has it.
 
-    Its tag is a strong one: two answers with one tag are the same bytes.
+    Its tag is a strong one: two answers with one tag are the same bytes. ``further`` are headers.
     """
     seen = msgspec.json.decode(payment, type=_Seen)
     tag = f'"{seen.version}{_QUARANTINED if seen.quarantined else ""}"'
-    headers = {"ETag": tag}
+    headers = {"ETag": tag, **further}
     known = ",".join(request.headers.getlist("if-none-match")).strip()
     if known == "*" or tag in _TAG.findall(known):
         return Response(status_code=304, headers=headers)
