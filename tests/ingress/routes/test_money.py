@@ -1,5 +1,6 @@
 """An impossible amount or currency is refused before it is accepted, and the 422 says the rule."""
 
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -67,6 +68,35 @@ async def test_the_rules_are_the_providers_own(
     response = await acme.post("/v1/payments", json=body, headers=keyed("k"))
     assert response.status_code == 202
     assert len(log.records) == 1
+
+
+@pytest.mark.parametrize(
+    ("currency", "is_taken"),
+    [
+        ("EUR", True),
+        ("eur", True),
+        ("Jpy", True),
+        ("euro", False),
+        ("E1R", False),
+        ("\u20ac", False),
+    ],
+)
+async def test_the_document_says_which_form_a_currency_has(
+    acme: httpx.AsyncClient, currency: str, *, is_taken: bool
+) -> None:
+    """In a create and in a filter; whether there is such a currency, the provider's rules say."""
+    document = (await acme.get("/openapi.json")).json()
+    create = document["components"]["schemas"]["CreateRequest"]["properties"]["currency"]
+    (listed,) = (
+        each["schema"]
+        for each in document["paths"]["/v1/payments"]["get"]["parameters"]
+        if each["name"] == "currency"
+    )
+    body = {**PAYMENT, "currency": currency}
+    answer = await acme.post("/v1/payments", json=body, headers=keyed("k"))
+    assert (answer.status_code == 202) is is_taken
+    for schema in (create, listed):
+        assert (re.search(schema["pattern"], currency) is not None) is is_taken
 
 
 class _Stricter:
