@@ -13,6 +13,7 @@ _CURSORS: Final = "tests/ingress/routes/test_cursors.py::test_{}"
 _MATTERS: Final = "tests/processor/test_open_matters.py::test_{}"
 _CHANGES: Final = "tests/domain/operations/test_changes.py::test_{}"
 _CLAIMS: Final = "tests/processor/worker/test_call_claims.py::test_{}"
+_STORED: Final = "tests/schemas/test_stored_documents.py::test_{}"
 _ALL: Final = _LIST.format("any_filters_together_have_exactly_the_payments_that_match_all")
 
 BUGS: Final = (
@@ -221,6 +222,22 @@ BUGS: Final = (
         "a warning that a refund could answer is not found",
         (_MATTERS.format("a_payment_has_an_open_matter_while_a_warning_is_actionable"),),
         servers=True,
+    ),
+    Bug(
+        "domain",
+        "domain.view:Snapshot",
+        "frozen=True, omit_defaults=True):",
+        "frozen=True):",
+        "a rebuild finds a difference in every payment of an earlier release",
+        (_STORED.format("a_term_of_a_later_release_is_left_out_where_there_is_none"),),
+    ),
+    Bug(
+        "ingress",
+        "schemas.commands:_is_none",
+        "value is None",
+        "False",
+        "a stream of the release before has a dead letter for every command",
+        (_VERSIONS.format("the_version_that_a_client_expects_is_in_the_command"),),
     ),
     Bug(
         "sql",
