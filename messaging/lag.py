@@ -66,6 +66,22 @@ class GroupLag:
         }
 
 
+async def acknowledged(
+    bootstrap: str, group: str, partitions: Iterable[TopicPartition]
+) -> Mapping[TopicPartition, int]:
+    """Returns the group's committed offsets; 0 where it has none. Raises KafkaError, TimeoutError.
+
+    Opens and closes a connection of its own.
+    """
+    wanted = list(partitions)
+    async with AsyncExitStack() as stack, asyncio.timeout(TIMEOUT_S):
+        admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+        stack.push_async_callback(_close, admin.close)
+        await start_client(admin, TIMEOUT_S)
+        done = await admin.list_consumer_group_offsets(group, partitions=wanted)
+    return {each: _acknowledged(done.get(each)) for each in wanted}
+
+
 def _acknowledged(done: Any) -> int:
     """Returns the group's committed offset; 0 if it has none."""
     return 0 if done is None else max(0, int(done.offset))
