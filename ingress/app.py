@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
@@ -11,6 +12,8 @@ from ingress.accounts import Providers
 from ingress.command_service import CommandService, PostgresOperationLookup
 from ingress.database import Database
 from ingress.documents import asyncapi
+from ingress.following.accepted import AcceptedCommands
+from ingress.following.changes import Waits
 from ingress.http import problems
 from ingress.http.connections import STATE_KEY, Connections
 from ingress.http.middleware import RequestMiddleware
@@ -22,6 +25,7 @@ from ingress.routes import (
     documentation,
     examples,
     health,
+    operations,
     payment_commands,
     payment_list,
     payment_reads,
@@ -35,12 +39,21 @@ from schemas.settings import IngressSettings
 VERSION = "1"
 
 
+@dataclass(frozen=True, slots=True)
+class Followed:
+    """What the application knows by following topics."""
+
+    accepted: AcceptedCommands
+    waits: Waits
+
+
 def create_app(
     settings: IngressSettings,
     *,
     providers: Providers,
     publisher: Publisher,
     database: Database,
+    followed: Followed,
     metrics: Metrics,
     clock: Clock,
     resources: Sequence[AbstractAsyncContextManager[Any]] = (),
@@ -53,6 +66,7 @@ def create_app(
         providers: what it needs of the provider accounts.
         publisher: where webhooks and commands are published.
         database: for reads and for the look-up of operations.
+        followed: what the log has and the store may not, and what wakes waiting requests.
         metrics: what is counted.
         clock: returns the current time, aware UTC.
         resources: entered at start-up, and left in reverse order at shutdown.
@@ -77,7 +91,7 @@ def create_app(
         # FastAPI would read the environment at every request. /metrics has these figures.
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )
-    app.state.context = _context(settings, providers, publisher, database, metrics, clock)
+    app.state.context = _context(settings, providers, publisher, database, followed, metrics, clock)
     make_document = _add_routes(app)
     problems.install(app, metrics)
     app.add_middleware(RequestMiddleware, metrics=metrics)
@@ -106,13 +120,8 @@ def _add_routes(app: FastAPI) -> Callable[[], object]:
     """Adds every route. Returns the function that makes the documents."""
     # First, because routes are tried in order and these are the busiest.
     app.router.routes[:0] = WEBHOOKS
-    for router in (
-        payment_commands.router,
-        payment_list.router,
-        payment_reads.router,
-        client_secret.router,
-    ):
-        app.include_router(router, dependencies=[Depends(known_query)])
+    for module in (payment_commands, payment_list, payment_reads, operations, client_secret):
+        app.include_router(module.router, dependencies=[Depends(known_query)])
     app.include_router(health.router)
     documented, make_document = documentation.routes(
         lambda: document(app), lambda: asyncapi.document(VERSION, examples.messages())
@@ -126,6 +135,7 @@ def _context(
     providers: Providers,
     publisher: Publisher,
     database: Database,
+    followed: Followed,
     metrics: Metrics,
     clock: Clock,
 ) -> AppContext:
@@ -140,6 +150,8 @@ def _context(
         client_secrets=providers.client_secrets,
         publisher=publisher,
         command_service=CommandService(publisher, RecentOperations(), lookup, metrics),
+        accepted=followed.accepted,
+        waits=followed.waits,
         database=database,
         metrics=metrics,
         clock=clock,

@@ -6,8 +6,11 @@ from typing import Final
 from fastapi import FastAPI
 
 from ingress.accounts import AccountChoice, Providers
-from ingress.app import create_app
+from ingress.app import Followed, create_app
 from ingress.database import Database
+from ingress.following.accepted import FollowedCommands
+from ingress.following.changes import FollowedChanges
+from ingress.following.waiters import WAITERS_MAX, Waiters
 from ingress.http import open_files
 from ingress.http.connections import Connections, Limits
 from ingress.kafka_target import KafkaTarget
@@ -56,6 +59,11 @@ def application() -> FastAPI:
     publisher = KafkaPublisher(target, settings.publish_timeout_s, metrics)
     database = Database(load(DatabaseSettings).database_url)
     connections = Connections(connection_limits(settings), metrics, open_files.in_use)
+    # a waiting request keeps its connection, and others need some
+    waiters = Waiters(metrics, min(WAITERS_MAX, connections.limits.connections // 2))
+    connections.at_shutdown(waiters.close)
+    accepted = FollowedCommands(kafka.kafka_bootstrap, kafka.partitions, metrics)
+    changes = FollowedChanges(kafka.kafka_bootstrap, kafka.partitions, waiters)
     return create_app(
         settings,
         providers=Providers(
@@ -67,9 +75,10 @@ def application() -> FastAPI:
         ),
         publisher=publisher,
         database=database,
+        followed=Followed(accepted, changes),
         metrics=metrics,
         clock=utc_now,
-        resources=(database, publisher),
+        resources=(database, publisher, accepted, changes),
         connections=connections,
     )
 

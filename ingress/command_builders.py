@@ -9,10 +9,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
+from domain.status import OperationStatus, Status
 from schemas import identity
+from schemas.answers import AcceptedOperation, AcceptedPayment
 from schemas.commands import (
     CancelPayment,
     CapturePayment,
+    Command,
     CommandBase,
     ConfirmPayment,
     CreatePayment,
@@ -20,17 +23,20 @@ from schemas.commands import (
     RefundPayment,
 )
 from schemas.http import (
-    AcceptedOperation,
-    AcceptedPayment,
     CancelRequest,
     CaptureRequest,
     ConfirmRequest,
     CreateRequest,
+    Payment,
     RefundRequest,
 )
 from schemas.model import Model
+from schemas.operations import Operation
+from schemas.state import Amounts
 
 PaymentOperation = Literal["confirm", "capture", "cancel", "refund"]
+#: The command of each.
+PaymentCommand = ConfirmPayment | CapturePayment | CancelPayment | RefundPayment
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +49,11 @@ class ClientOperation:
     #: Digest of the request's body.
     fingerprint: str
     event_id: str
+
+    @property
+    def public_id(self) -> str:
+        """The ID under which the client reads it."""
+        return identity.public_operation_id(self.payment_id, self.event_id)
 
 
 #: Builds an operation's command. Takes the time at which the operation's first request came.
@@ -141,16 +152,57 @@ def accepted_payment(command: CreatePayment) -> AcceptedPayment:
         id=command.payment_id,
         expires_at=command.expires_at,
         event_id=command.event_id,
+        operation=operation_of(command),
     )
 
 
-def accepted_operation(name: PaymentOperation, command: CommandBase) -> AcceptedOperation:
+def undecided_payment(command: CreatePayment) -> Payment:
+    """Returns the payment that a create asks for, while nothing is decided: its version is 0."""
+    return Payment(
+        **command.model_dump(include=set(Payment.model_fields)),
+        id=command.payment_id,
+        version=0,
+        status=Status.CREATED,
+        amounts=Amounts(authorized=0, captured=0, refunded=0),
+        attempts=1,
+        next_action=None,
+        failure=None,
+        cancel_requested=False,
+        provider_object_id=None,
+        refunds=(),
+        disputes=(),
+        created_at=command.received_at,
+        updated_at=command.received_at,
+        quarantined=False,
+    )
+
+
+def accepted_operation(command: PaymentCommand) -> AcceptedOperation:
     """Returns the answer to any other operation, from the command that was published."""
     return AcceptedOperation(
         payment_id=command.payment_id,
-        operation=name,
-        operation_id=command.operation_id,
+        type=command.type,
+        operation=operation_of(command),
         event_id=command.event_id,
         refund_id=command.refund_id if isinstance(command, RefundPayment) else None,
         amount=command.amount if isinstance(command, CapturePayment | RefundPayment) else None,
+        payment_method=command.payment_method if isinstance(command, ConfirmPayment) else None,
+        reason=command.reason if isinstance(command, RefundPayment) else None,
+    )
+
+
+def operation_of(command: Command) -> Operation:
+    """Returns the operation of a command that is in the log, while nothing is decided."""
+    return Operation(
+        id=identity.public_operation_id(command.payment_id, command.event_id),
+        payment_id=command.payment_id,
+        tenant=command.tenant,
+        type=command.type,
+        status=OperationStatus.ACCEPTED,
+        code=None,
+        reason=None,
+        version=None,
+        refund_id=command.refund_id if isinstance(command, RefundPayment) else None,
+        received_at=command.received_at,
+        updated_at=command.received_at,
     )

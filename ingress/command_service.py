@@ -7,11 +7,11 @@ body. This module only lets the client know at once.
 import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeVar
 
 from pydantic import ValidationError
 
-from ingress.command_builders import BuildCommand, ClientOperation
+from ingress.command_builders import ClientOperation
 from ingress.database import Database
 from ingress.errors import (
     BrokerUnavailableError,
@@ -32,6 +32,8 @@ LOOKUP_DEADLINE_S: Final = 0.25
 LOOKUP_PAUSE_S: Final = 1.0
 #: A retry of a command that was never accepted keeps its first ``received_at`` for this long.
 RECEIVED_AT_KEPT_FOR: Final = timedelta(minutes=1)
+
+C = TypeVar("C", bound=CommandBase)
 
 
 class OperationLookup(Protocol):
@@ -96,10 +98,10 @@ class CommandService:
     async def accept(
         self,
         operation: ClientOperation,
-        build: BuildCommand,
+        build: Callable[[datetime], C],
         now: datetime,
         check: Callable[[], None] = lambda: None,
-    ) -> tuple[CommandBase, bool]:
+    ) -> tuple[C, bool]:
         """Returns the published command, and whether an earlier request had published it.
 
         ``check`` raises InvalidFieldsError for what can't be accepted any more. A retry of what
@@ -169,7 +171,7 @@ class CommandService:
         ), "memory"
 
 
-def _built(build: BuildCommand, received_at: datetime) -> CommandBase:
+def _built(build: Callable[[datetime], C], received_at: datetime) -> C:
     try:
         return build(received_at)
     except ValidationError as error:

@@ -18,14 +18,15 @@
     ├── RefusedWebhookError
     │   └── InvalidSignatureError      400
     ├── NotFoundError
-    │   ├── UnknownPaymentError        404  not an ID of this tenant
-    │   ├── PaymentNotReadyError       404  could be one; nothing is known of it yet
+    │   ├── UnknownPaymentError        404  not a payment of this tenant
+    │   ├── UnknownOperationError      404  not an operation of this tenant
     │   ├── NoClientSecretError        404  the customer has nothing to do, or not by an SDK
     │   └── UnknownProviderError       404
     ├── ClientSecretsOffError          501  no key to read them with
     └── UnavailableError               503
         ├── BrokerUnavailableError          the record's fate may be unknown
         ├── DatabaseUnavailableError
+        ├── NotKnownYetError                whether the log has it can't be said
         ├── ProviderNotAnsweringError
         └── TooManyConnectionsError
 
@@ -182,16 +183,15 @@ class NotFoundError(IngressError):
 
 
 class UnknownPaymentError(NotFoundError):
-    meaning = "The ID is not, and can never become, a payment of this tenant."
+    meaning = "There is no payment of this tenant with this ID."
 
     slug, title = "unknown-payment", "There is no such payment"
 
 
-class PaymentNotReadyError(NotFoundError):
-    meaning = "The ID could be this tenant's, but nothing is known of it, or not yet."
+class UnknownOperationError(NotFoundError):
+    meaning = "There is no operation of this tenant with this ID."
 
-    slug, title = "payment-not-ready", "Nothing is known of this payment yet"
-    headers = MappingProxyType({"Retry-After": RETRY_AFTER_S})
+    slug, title = "unknown-operation", "There is no such operation"
 
 
 class NoClientSecretError(NotFoundError):
@@ -241,6 +241,18 @@ class DatabaseUnavailableError(UnavailableError):
         self.reason = reason
 
 
+class NotKnownYetError(UnavailableError):
+    meaning = (
+        "The store does not have it, and whether the log does can't be said at the moment: the log "
+        "does not answer, or more of it waits for the stream than this process knows."
+    )
+
+    slug, title = "not-known-yet", "It is not known yet"
+
+    def __init__(self) -> None:
+        super().__init__("Whether there is such a thing can't be said at the moment. Try again.")
+
+
 class ProviderNotAnsweringError(UnavailableError):
     meaning = "The payment's provider did not answer in time."
 
@@ -274,12 +286,13 @@ PROBLEMS: Final[tuple[type[IngressError], ...]] = (
     InvalidSignatureError,
     NotFoundError,
     UnknownPaymentError,
-    PaymentNotReadyError,
+    UnknownOperationError,
     NoClientSecretError,
     UnknownProviderError,
     ClientSecretsOffError,
     BrokerUnavailableError,
     DatabaseUnavailableError,
+    NotKnownYetError,
     ProviderNotAnsweringError,
     TooManyConnectionsError,
     IngressError,

@@ -21,6 +21,32 @@ _LATENCY_BUCKETS: Final = (
 )  # fmt: skip
 
 
+class FollowingMetrics:
+    """The metrics of what is known by following topics."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.lookups: Final = Counter(
+            "payments_ingress_log_lookups",
+            "Payments and operations that Postgres did not have, by what the log says of them: "
+            "found, absent, or unknown.",
+            ("result",),
+            registry=registry,
+        )
+        self.waiting: Final = Gauge(
+            "payments_ingress_waiting_requests",
+            "Requests that wait for a decision.",
+            registry=registry,
+            multiprocess_mode="livesum",
+        )
+        self.waits: Final = Counter(
+            "payments_ingress_waits",
+            "Requests that asked to wait, by how that ended: decided, not_decided, left (the "
+            "client), or not_waited.",
+            ("end",),
+            registry=registry,
+        )
+
+
 class Metrics:
     """The metrics of one application, in their own registry."""
 
@@ -81,6 +107,7 @@ class Metrics:
             "Closed client connections, by reason.",
             ("reason",),
         )
+        self.following: Final = FollowingMetrics(self.registry)
         if SHARED_FOLDER_VARIABLE not in os.environ:
             ProcessCollector(registry=self.registry)
 

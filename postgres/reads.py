@@ -36,6 +36,21 @@ WAITING: Final = """
     where payment_id = %(payment_id)s and tenant = %(tenant)s
 """
 
+# An earlier release stored no operations, and a command that waits has none yet.
+OPERATION: Final = """
+    select document::text from operations
+    where operation_id = %(operation_id)s and tenant = %(tenant)s
+"""
+
+# A command that waits because our own code failed on it has its position after its event ID. Of two
+# such records the first one says what the client waits for.
+COMMAND: Final = """
+    select kind, outcome, reason, version, received_at, recorded_at from inbox
+    where payment_id = %(payment_id)s and tenant = %(tenant)s
+      and (event_id = %(event_id)s or event_id ^@ (%(event_id)s || '@'))
+    order by event_id <> %(event_id)s, "offset" limit 1
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class FirstInput:
@@ -52,6 +67,18 @@ class Waiting:
     provider: str
     object_id: str | None
     action: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommandOutcome:
+    """What became of a command."""
+
+    kind: str
+    outcome: str
+    reason: str
+    version: int | None
+    received_at: datetime
+    recorded_at: datetime
 
 
 async def alive(connection: Connection) -> None:
@@ -77,4 +104,22 @@ async def waiting(connection: Connection, payment_id: str, tenant: str) -> Waiti
     """Returns whom the payment waits for; None if it is not this tenant's."""
     async with connection.cursor(row_factory=class_row(Waiting)) as cursor:
         await cursor.execute(WAITING, {"payment_id": payment_id, "tenant": tenant})
+        return await cursor.fetchone()
+
+
+async def operation(
+    connection: Connection, operation_id: str, payment_id: str, event_id: str, tenant: str
+) -> str | CommandOutcome | None:
+    """Returns the operation's document as JSON text, else its command's outcome, else None."""
+    about = {
+        "operation_id": operation_id,
+        "payment_id": payment_id,
+        "event_id": event_id,
+        "tenant": tenant,
+    }
+    row = await (await connection.execute(OPERATION, about)).fetchone()
+    if row is not None:
+        return str(row[0])
+    async with connection.cursor(row_factory=class_row(CommandOutcome)) as cursor:
+        await cursor.execute(COMMAND, about)
         return await cursor.fetchone()

@@ -140,61 +140,16 @@ class RefundRequest(_PartRequest):
     ] = None
 
 
-class AcceptedPayment(PaymentTerms):
-    """The answer to a create: the accepted terms. Read ``Location`` for the payment's progress."""
-
-    model_config = ConfigDict(json_schema_serialization_defaults_required=True)
-
-    id: Annotated[str, Field(description="The payment's ID, for every later request about it.")]
-    status: Annotated[Literal["CREATED"], Field(description="Nothing is decided yet.")] = "CREATED"
-    expires_at: Annotated[
-        UtcTime,
-        Field(
-            description="When the provider is asked to cancel, if the payment still waits for "
-            "its customer."
-        ),
-    ]
-    event_id: Annotated[
-        str,
-        Field(description="The command's event ID: the timeline says under it what was decided."),
-    ]
-
-
-class AcceptedOperation(Model):
-    """The answer to a confirm, capture, cancel or refund."""
-
-    payment_id: Annotated[str, Field(description="The payment's ID.")]
-    operation: Annotated[
-        Literal["confirm", "capture", "cancel", "refund"], Field(description="What was asked for.")
-    ]
-    operation_id: Annotated[
-        str,
-        Field(
-            description="The operation's ID. A retry with the same Idempotency-Key has the same."
-        ),
-    ]
-    event_id: Annotated[
-        str,
-        Field(description="The command's event ID: the timeline says under it what was decided."),
-    ]
-    refund_id: Annotated[
-        str | None,
-        Field(
-            description="The refund's ID in the payment's refunds; null unless a refund was "
-            "asked for."
-        ),
-    ]
-    amount: Annotated[
-        AmountOrAll | None,
-        Field(
-            description="As in the request; null if the operation has none. What is left is "
-            "computed when the command is processed."
-        ),
-    ]
-
-
 class Payment(PaymentState):
     """A payment, as the API returns it."""
+
+    version: Annotated[
+        Annotated[int, Field(ge=0)],
+        Field(
+            description="1, 2, 3 and so on, without gaps. Of two versions the higher one is newer. "
+            "0: accepted, and nothing is decided yet; no consumer of events sees it."
+        ),
+    ]
 
     quarantined: Annotated[
         bool,

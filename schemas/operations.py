@@ -40,9 +40,9 @@ class Operation(Model):
     status: Annotated[
         OperationStatus,
         Field(
-            description="accepted: it waits for its decision. applied: the payment allows it, and "
-            "the provider is asked. rejected: the payment does not allow it. done: the provider "
-            "has it. refused: the provider refused it. The last three are final."
+            description="`accepted`: it waits for its decision. `applied`: the payment allows it, "
+            "and the provider is asked. `rejected`: the payment does not allow it. `done`: the "
+            "provider has it. `refused`: the provider refused it. The last three are final."
         ),
     ]
     code: Annotated[

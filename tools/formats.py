@@ -10,13 +10,15 @@ from typing import Any, Final
 from pydantic import SecretStr
 
 from ingress.accounts import AccountChoice, Providers
-from ingress.app import VERSION, create_app
+from ingress.app import VERSION, Followed, create_app
 from ingress.database import Database
 from ingress.documents import asyncapi, published
+from ingress.following.waiters import Waiter
 from ingress.metrics import Metrics
 from ingress.routes.openapi import document
 from ports.producer_record import ProducerRecord
 from schemas.accounts.provider_accounts import TenantAccounts
+from schemas.commands import Command, CreatePayment
 from schemas.settings import IngressSettings
 from tools.compatibility import Direction, breaks
 from tools.compatible_documents import asyncapi_breaks, bare, openapi_breaks
@@ -31,12 +33,26 @@ _PROMISED: Final = "/v1/"
 
 
 class _Nowhere:
-    """A log that takes nothing: only the document of the application is wanted."""
+    """A log that takes and has nothing: only the document of the application is wanted."""
 
     async def publish(self, record: ProducerRecord) -> None:
         raise NotImplementedError
 
     async def unavailable_reason(self) -> str | None:
+        raise NotImplementedError
+
+    async def create_of(self, payment_id: str) -> CreatePayment | None:
+        raise NotImplementedError
+
+    async def command_of(self, payment_id: str, event_id: str) -> Command | None:
+        raise NotImplementedError
+
+    async def begin(
+        self, payment_id: str, operation_id: str | None, *, for_payment: bool
+    ) -> Waiter | None:
+        raise NotImplementedError
+
+    def end(self, waiter: Waiter) -> None:
         raise NotImplementedError
 
 
@@ -49,6 +65,7 @@ def _openapi() -> Format:
             readers={}, notices={}, money_rules={}, client_secrets={},
         ),
         publisher=_Nowhere(),
+        followed=Followed(_Nowhere(), _Nowhere()),
         database=Database(SecretStr("postgresql://nobody@127.0.0.1:1/nothing")),
         metrics=Metrics(),
         clock=lambda: datetime.now(UTC),

@@ -41,8 +41,8 @@ _DETAILS: Final[Mapping[type[IngressError], str]] = MappingProxyType(
         errors.MalformedBodyError: "The body is missing. Send a JSON object. Without any field it "
         "is {}.",
         errors.UnknownPaymentError: "You have no payment with this ID. Check the ID.",
-        errors.PaymentNotReadyError: "A payment that was just accepted may not be processed yet: "
-        "try again. Otherwise there is no such payment.",
+        errors.UnknownOperationError: "You have no operation with this ID. Check the ID.",
+        errors.NotKnownYetError: str(errors.NotKnownYetError()),
         errors.NoClientSecretError: "The payment does not wait for its customer.",
         errors.UnknownProviderError: "No such provider is configured. Check the webhook's address.",
         errors.ClientSecretsOffError: "This service has no key with which to read client secrets. "

@@ -93,6 +93,7 @@ class Connections:
         self._reasons: Counter[str] = Counter()
         self._log_at = 0.0
         self._sweeper: asyncio.Task[None] | None = None
+        self._at_shutdown: list[Callable[[], None]] = []
 
     async def __aenter__(self) -> Self:
         self._sweeper = asyncio.create_task(self._sweep_forever())
@@ -107,6 +108,16 @@ class Connections:
 
     def __len__(self) -> int:
         return len(self._waiting) + len(self._busy) + len(self._closing)
+
+    def at_shutdown(self, call: Callable[[], None]) -> None:
+        """Has this called once the server closes its connections, after their present answers."""
+        self._at_shutdown.append(call)
+
+    def shut_down(self) -> None:
+        """Calls what is to be called, once."""
+        calls, self._at_shutdown = self._at_shutdown, []
+        for call in calls:
+            call()
 
     def add(self, connection: Connection) -> None:
         """Adds a new one. At the limit, evicts the longest waiting one or refuses the new one."""

@@ -138,6 +138,7 @@ class IngressProtocol(HttpToolsProtocol):
 
     def shutdown(self) -> None:
         """Closes the connection, after the answer to the current request if there is one."""
+        self._connections.shut_down()
         if self._phase == _CLOSING:
             return
         if self.cycle is None or self.cycle.response_complete:

@@ -10,9 +10,9 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from ingress import errors
+from ingress.routes.current import READ_DEADLINE_S, undecided
 from ingress.routes.dependencies import OwnedPayment, Tenant, context_of
 from ingress.routes.openapi import problems
-from ingress.routes.payment_reads import READ_DEADLINE_S, not_ready
 from ports.provider import ProviderUnavailableError
 from postgres import reads
 from schemas.http import ClientSecret
@@ -32,10 +32,10 @@ router: Final = APIRouter(tags=["payments"])
         **problems(
             errors.UnauthorizedError,
             errors.UnknownPaymentError,
-            errors.PaymentNotReadyError,
             errors.NoClientSecretError,
             errors.ClientSecretsOffError,
             errors.DatabaseUnavailableError,
+            errors.NotKnownYetError,
             errors.ProviderNotAnsweringError,
         ),
     },
@@ -50,8 +50,8 @@ async def get_client_secret(request: Request, tenant: Tenant, payment_id: OwnedP
         lambda connection: reads.waiting(connection, payment_id, tenant), READ_DEADLINE_S
     )
     if waiting is None:
-        raise not_ready()
-    if waiting.action not in _BY_CUSTOMER or waiting.object_id is None:
+        await undecided(context, tenant, payment_id)  # raises if there is no such payment
+    if waiting is None or waiting.action not in _BY_CUSTOMER or waiting.object_id is None:
         raise errors.NoClientSecretError("The payment does not wait for its customer.")
     reader = context.client_secrets.get(waiting.provider)
     if reader is None:

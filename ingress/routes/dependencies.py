@@ -15,7 +15,10 @@ from ingress.auth import tenant_of
 from ingress.cards import contains_card_number
 from ingress.command_service import CommandService
 from ingress.database import Database
-from ingress.errors import UnknownPaymentError
+from ingress.errors import UnknownOperationError, UnknownPaymentError
+from ingress.following.accepted import AcceptedCommands
+from ingress.following.changes import Waits
+from ingress.following.preference import WAIT_MAX_S, wait_of
 from ingress.http.etags import IF_MATCH, expected_version
 from ingress.http.json_body import card_number_error, read_model
 from ingress.http.query import refuse_unknown
@@ -53,6 +56,9 @@ class AppContext:
     client_secrets: Mapping[str, ClientSecretReader]
     publisher: Publisher
     command_service: CommandService
+    #: What the log has, and the store may not have yet.
+    accepted: AcceptedCommands
+    waits: Waits
     database: Database
     metrics: Metrics
     clock: Clock
@@ -104,6 +110,38 @@ async def _owned_payment(
 OwnedPayment = Annotated[str, Depends(_owned_payment)]
 
 
+@dataclass(frozen=True, slots=True)
+class NamedOperation:
+    """An operation's ID, and the IDs that it is made of."""
+
+    id: str
+    payment_id: str
+    #: Of its command.
+    event_id: str
+
+
+async def _owned_operation(
+    tenant: Tenant,
+    operation_id: Annotated[
+        str,
+        Path(
+            alias="id",
+            description="The operation's ID.",
+            examples=[examples.OPERATION_ID],
+        ),
+    ],
+) -> NamedOperation:
+    parts = identity.operation_parts(operation_id)
+    if parts is None or not identity.belongs_to(tenant, parts[0]):
+        raise UnknownOperationError("You have no operation with this ID. Check the ID.")
+    payment_id, event_id = parts
+    bind_contextvars(payment_id=payment_id, event_id=event_id)
+    return NamedOperation(operation_id, payment_id, event_id)
+
+
+OwnedOperation = Annotated[NamedOperation, Depends(_owned_operation)]
+
+
 async def _idempotency_key(
     request: Request,
     _documented: Annotated[
@@ -123,6 +161,26 @@ async def _idempotency_key(
 
 
 IdempotencyKey = Annotated[str, Depends(_idempotency_key)]
+
+
+async def _wait(
+    request: Request,
+    _documented: Annotated[
+        str | None,
+        Header(
+            alias="Prefer",
+            description=f"`wait=5` (RFC 7240) has the answer wait for a decision: 5 seconds at "
+            f"most, and never more than {WAIT_MAX_S}. It is a wish: without `Preference-Applied` "
+            "in the answer nothing was waited for. Other preferences are ignored.",
+        ),
+    ] = None,
+) -> int | None:
+    sent = request.headers.getlist("prefer")
+    return wait_of(sent) if sent else None
+
+
+#: For how many seconds the client wants to wait for a decision; None: not at all.
+Wait = Annotated[int | None, Depends(_wait)]
 
 
 def json_body(model: type[M]) -> Callable[..., Awaitable[M]]:

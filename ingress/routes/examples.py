@@ -3,8 +3,9 @@
 Answers are built from the models, so one of another form fails when the program starts.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any, Final
 
 from domain.call_key import CallKey, Operation
@@ -13,7 +14,7 @@ from ingress import command_builders
 from ingress.command_builders import PaymentOperation
 from ingress.routes import cursors
 from postgres.payment_list import PageCursor
-from schemas import headers, http, identity, operations
+from schemas import answers, headers, http, identity, operations
 from schemas.model import Model
 from schemas.state import Amounts, RefundState
 from schemas.topics import PAYMENT_COMMANDS, PAYMENT_OPERATIONS, PAYMENT_STATE, PROVIDER_WEBHOOKS
@@ -81,28 +82,28 @@ def _plain(model: Model) -> dict[str, Any]:
     return model.model_dump(mode="json")
 
 
-def _created() -> http.AcceptedPayment:
+def _created() -> answers.AcceptedPayment:
     body = http.CreateRequest.model_validate(CREATE)
     operation = command_builders.identify_create(TENANT, KEY, body)
-    return http.AcceptedPayment.model_validate(
-        {**CREATE} | {"id": PAYMENT_ID, "expires_at": _EXPIRES, "event_id": operation.event_id}
+    command = command_builders.create(
+        operation, body, _AT, provider="stripe", expiry=_EXPIRES - _AT
     )
+    return command_builders.accepted_payment(command)
 
 
-def _operation(
-    name: PaymentOperation, model: type[Model], sent: Mapping[str, Any]
-) -> dict[str, Any]:
+def _accepted(name: PaymentOperation, sent: Mapping[str, Any]) -> answers.AcceptedOperation:
+    model, build = _BUILDERS[name]
     body = model.model_validate(sent)
     operation = command_builders.identify(TENANT, PAYMENT_ID, name, KEY, body)
-    answer = http.AcceptedOperation(
-        payment_id=PAYMENT_ID,
-        operation=name,
-        operation_id=operation.operation_id,
-        event_id=operation.event_id,
-        refund_id=_REFUND_ID if name == "refund" else None,
-        amount=sent.get("amount"),
-    )
-    return _plain(answer)
+    return command_builders.accepted_operation(build(operation, body, _AT))
+
+
+_BUILDERS: Final[Mapping[PaymentOperation, tuple[type[Model], Callable[..., Any]]]] = {
+    "confirm": (http.ConfirmRequest, command_builders.confirm),
+    "capture": (http.CaptureRequest, command_builders.capture),
+    "cancel": (http.CancelRequest, command_builders.cancel),
+    "refund": (http.RefundRequest, partial(command_builders.refund, refund_id=_REFUND_ID)),
+}
 
 
 def _payment() -> http.Payment:
@@ -249,20 +250,49 @@ def messages() -> Mapping[str, list[dict[str, Any]]]:
                 ),
                 "payload": _plain(each),
             }
-            for each in _operation_states()
+            for each in _STATES
         ],
     }
+
+
+_STATES: Final = _operation_states()
+OPERATION_ID: Final = _STATES[-1].id
+
+
+def _decided(name: PaymentOperation, sent: Mapping[str, Any]) -> dict[str, Any]:
+    """The answer to an operation whose client waited until it was done."""
+    answer = _accepted(name, sent)
+    done = {
+        "status": OperationStatus.DONE,
+        "reason": "the provider has done it",
+        "version": 4,
+        "updated_at": _AT + timedelta(seconds=1),
+    }
+    operation = answer.operation.model_copy(update=done)
+    return _plain(answer.model_copy(update={"operation": operation}))
+
+
+def _decided_payment() -> dict[str, Any]:
+    """The answer to a create whose client waited."""
+    shown = {"status": Status.SUCCEEDED, "operation": _STATES[0], "payment": _payment()}
+    return _plain(answers.DecidedPayment(**{**dict(_created()), **shown}))
 
 
 _RECEIVED: Final = _plain(http.WebhookReceived())
 _PAYMENT: Final = _plain(_payment())
 #: By method, path and status.
 ANSWERS: Final[Mapping[tuple[str, str, int], Any]] = {
+    ("post", "/v1/payments", 200): _decided_payment(),
+    ("post", "/v1/payments/{id}/confirm", 200): _decided("confirm", CONFIRM),
+    ("post", "/v1/payments/{id}/capture", 200): _decided("capture", CAPTURE),
+    ("post", "/v1/payments/{id}/cancel", 200): _decided("cancel", CANCEL),
+    ("post", "/v1/payments/{id}/refunds", 200): _decided("refund", REFUND),
     ("post", "/v1/payments", 202): _plain(_created()),
-    ("post", "/v1/payments/{id}/confirm", 202): _operation("confirm", http.ConfirmRequest, CONFIRM),
-    ("post", "/v1/payments/{id}/capture", 202): _operation("capture", http.CaptureRequest, CAPTURE),
-    ("post", "/v1/payments/{id}/cancel", 202): _operation("cancel", http.CancelRequest, CANCEL),
-    ("post", "/v1/payments/{id}/refunds", 202): _operation("refund", http.RefundRequest, REFUND),
+    ("post", "/v1/payments/{id}/confirm", 202): _plain(_accepted("confirm", CONFIRM)),
+    ("post", "/v1/payments/{id}/capture", 202): _plain(_accepted("capture", CAPTURE)),
+    ("post", "/v1/payments/{id}/cancel", 202): _plain(_accepted("cancel", CANCEL)),
+    ("post", "/v1/payments/{id}/refunds", 202): _plain(_accepted("refund", REFUND)),
+    ("get", "/v1/operations/{id}", 200): _plain(_STATES[-1]),
     ("get", "/v1/payments", 200): {"data": [_PAYMENT], "next_cursor": _CURSOR},
     ("get", "/v1/payments/{id}", 200): _PAYMENT,
     ("get", "/v1/payments/{id}/timeline", 200): _plain(_timeline()),

@@ -16,6 +16,7 @@ from ingress.routes.webhooks import ACCOUNT_NOTICES_PATH, NOTICES_PATH
 from ingress.routes.webhooks import ACCOUNT_PATH as ACCOUNT_WEBHOOKS
 from ingress.routes.webhooks import PATH as WEBHOOKS
 from ports.provider import WebhookReader
+from schemas.answers import AcceptedOperation, DecidedPayment
 from schemas.http import WebhookReceived
 from schemas.model import Model
 
@@ -24,7 +25,7 @@ _FOREIGN: Final = ("HTTPValidationError", "ValidationError")
 DESCRIPTION: Final = texts.DESCRIPTION
 ACCEPTED: Final[dict[str, Any]] = {
     "description": "Accepted for a decision: stored on every in-sync replica, and not yet "
-    "processed. The payment's timeline says what was decided; it may be a rejection.",
+    "processed. The operation says what was decided; it may be a rejection.",
     "headers": {
         "Location": {
             "description": "The payment's path.",
@@ -37,6 +38,31 @@ ACCEPTED: Final[dict[str, Any]] = {
             "example": "true",
         },
     },
+}
+#: The same of all others than a create.
+ACCEPTED_OPERATION: Final[dict[str, Any]] = ACCEPTED | {
+    "headers": ACCEPTED["headers"]
+    | {
+        "Location": {
+            "description": "The operation's path.",
+            "schema": {"type": "string"},
+            "example": f"/v1/operations/{examples.OPERATION_ID}",
+        }
+    }
+}
+_APPLIED: Final = {
+    "description": "For how long the answer would have waited for a decision.",
+    "schema": {"type": "string"},
+    "example": "wait=5",
+}
+DECIDED: Final[dict[str, Any]] = {
+    "model": DecidedPayment,
+    "description": "Decided, for a client that preferred to wait. It may be a rejection.",
+    "headers": {**ACCEPTED["headers"], "Preference-Applied": _APPLIED},
+}
+DECIDED_OPERATION: Final[dict[str, Any]] = DECIDED | {
+    "model": AcceptedOperation,
+    "headers": {**ACCEPTED_OPERATION["headers"], "Preference-Applied": _APPLIED},
 }
 _REQUEST_ID: Final = {
     "description": "Names this answer in the service's log: the X-Request-Id of the request, or a "

@@ -1,31 +1,42 @@
 """``POST /v1/payments`` and the operations on a payment: checked, published, answered 202."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime
 from functools import partial
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, TypeVar
 
 from fastapi import APIRouter, Depends, Request
 from starlette.responses import Response
 from structlog.contextvars import bind_contextvars
 
 from ingress import command_builders, errors
-from ingress.command_builders import BuildCommand, ClientOperation, PaymentOperation
+from ingress.command_builders import ClientOperation, PaymentCommand
 from ingress.routes import examples
+from ingress.routes.current import note_stored
 from ingress.routes.dependencies import (
     AppContext,
     IdempotencyKey,
+    NamedOperation,
     OwnedPayment,
     Tenant,
+    Wait,
     context_of,
     json_body,
 )
-from ingress.routes.openapi import ACCEPTED, json_request, problems
+from ingress.routes.openapi import (
+    ACCEPTED,
+    ACCEPTED_OPERATION,
+    DECIDED,
+    DECIDED_OPERATION,
+    json_request,
+    problems,
+)
+from ingress.routes.waiting import answer_of, applied, is_decided, waiter_of
 from schemas import identity
 from schemas.accounts.provider_accounts import TenantAccounts
-from schemas.commands import CommandBase, CreatePayment
+from schemas.answers import AcceptedOperation, AcceptedPayment
+from schemas.commands import CommandBase
 from schemas.http import (
-    AcceptedOperation,
-    AcceptedPayment,
     CancelRequest,
     CaptureRequest,
     ConfirmRequest,
@@ -50,6 +61,8 @@ _REFUSALS: Final = (
     errors.BrokerUnavailableError,
 )
 
+C = TypeVar("C", bound=CommandBase)
+
 router: Final = APIRouter(tags=["payments"])
 
 
@@ -57,12 +70,16 @@ def _route(
     summary: str, body: type[Model], example: Mapping[str, Any], answer: type[Model]
 ) -> dict[str, Any]:
     """Returns what every command route declares for FastAPI."""
-    refusals = _REFUSALS if body is CreateRequest else (*_REFUSALS, errors.UnknownPaymentError)
+    is_create = body is CreateRequest
+    refusals = _REFUSALS if is_create else (*_REFUSALS, errors.UnknownPaymentError)
+    accepted, decided = (
+        (ACCEPTED, DECIDED) if is_create else (ACCEPTED_OPERATION, DECIDED_OPERATION)
+    )
     return {
         "summary": summary,
         "status_code": 202,
         "response_model": answer,
-        "responses": {202: ACCEPTED, **problems(*refusals)},
+        "responses": {200: decided, 202: accepted, **problems(*refusals)},
         "openapi_extra": json_request(body, example),
     }
 
@@ -75,6 +92,7 @@ async def create_payment(
     request: Request,
     tenant: Tenant,
     key: IdempotencyKey,
+    wait_s: Wait,
     body: Annotated[CreateRequest, Depends(json_body(CreateRequest))],
 ) -> Response:
     """Accepts a new payment. Read its progress at ``Location``."""
@@ -90,10 +108,13 @@ async def create_payment(
         expiry=context.payment_expiry,
     )
     check = partial(_check_create, context, accounts, provider, body)
-    command, replayed = await _accept(context, operation, build, check)
-    if not isinstance(command, CreatePayment):
-        raise TypeError(f"a create was built as {type(command).__name__}")
-    return _accepted(command_builders.accepted_payment(command), operation, replayed=replayed)
+    return await _accept(
+        request,
+        operation,
+        wait_s,
+        lambda now: context.command_service.accept(operation, build, now, check),
+        command_builders.accepted_payment,
+    )
 
 
 @router.post(
@@ -105,12 +126,13 @@ async def confirm_payment(
     tenant: Tenant,
     payment_id: OwnedPayment,
     key: IdempotencyKey,
+    wait_s: Wait,
     body: Annotated[ConfirmRequest, Depends(json_body(ConfirmRequest))],
 ) -> Response:
     """Starts the next attempt with another payment method."""
     operation = command_builders.identify(tenant, payment_id, "confirm", key, body)
     return await _accept_operation(
-        request, operation, "confirm", partial(command_builders.confirm, operation, body)
+        request, operation, wait_s, partial(command_builders.confirm, operation, body)
     )
 
 
@@ -123,12 +145,13 @@ async def capture_payment(
     tenant: Tenant,
     payment_id: OwnedPayment,
     key: IdempotencyKey,
+    wait_s: Wait,
     body: Annotated[CaptureRequest, Depends(json_body(CaptureRequest))],
 ) -> Response:
     """Captures the given amount of an authorized payment, or ``"all"`` that is authorized."""
     operation = command_builders.identify(tenant, payment_id, "capture", key, body)
     return await _accept_operation(
-        request, operation, "capture", partial(command_builders.capture, operation, body)
+        request, operation, wait_s, partial(command_builders.capture, operation, body)
     )
 
 
@@ -141,12 +164,13 @@ async def cancel_payment(
     tenant: Tenant,
     payment_id: OwnedPayment,
     key: IdempotencyKey,
+    wait_s: Wait,
     body: Annotated[CancelRequest, Depends(json_body(CancelRequest))],
 ) -> Response:
     """Requests a cancel, with the body ``{}``. CANCELED follows once the provider confirms it."""
     operation = command_builders.identify(tenant, payment_id, "cancel", key, body)
     return await _accept_operation(
-        request, operation, "cancel", partial(command_builders.cancel, operation, body)
+        request, operation, wait_s, partial(command_builders.cancel, operation, body)
     )
 
 
@@ -159,13 +183,14 @@ async def refund_payment(
     tenant: Tenant,
     payment_id: OwnedPayment,
     key: IdempotencyKey,
+    wait_s: Wait,
     body: Annotated[RefundRequest, Depends(json_body(RefundRequest))],
 ) -> Response:
     """Refunds the given amount, or ``"all"`` that is left."""
     operation = command_builders.identify(tenant, payment_id, "refund", key, body)
     refund_id = identity.refund_id(payment_id, key)
     build = partial(command_builders.refund, operation, body, refund_id=refund_id)
-    return await _accept_operation(request, operation, "refund", build)
+    return await _accept_operation(request, operation, wait_s, build)
 
 
 def _check_create(
@@ -194,29 +219,50 @@ def _invalid(field: str, problem: str) -> errors.InvalidFieldsError:
 async def _accept_operation(
     request: Request,
     operation: ClientOperation,
-    name: PaymentOperation,
-    build: BuildCommand,
+    wait_s: int | None,
+    build: Callable[[datetime], PaymentCommand],
 ) -> Response:
-    context = context_of(request)
-    command, replayed = await _accept(context, operation, build)
-    answer = command_builders.accepted_operation(name, command)
-    return _accepted(answer, operation, replayed=replayed)
+    service = context_of(request).command_service
+    return await _accept(
+        request,
+        operation,
+        wait_s,
+        lambda now: service.accept(operation, build, now),
+        command_builders.accepted_operation,
+    )
 
 
 async def _accept(
-    context: AppContext,
+    request: Request,
     operation: ClientOperation,
-    build: BuildCommand,
-    check: Callable[[], None] = lambda: None,
-) -> tuple[CommandBase, bool]:
+    wait_s: int | None,
+    accept: Callable[[datetime], Awaitable[tuple[C, bool]]],
+    answer: Callable[[C], AcceptedPayment | AcceptedOperation],
+) -> Response:
+    """Accepts a command, and waits for its decision if the client prefers that."""
     bind_contextvars(payment_id=operation.payment_id, event_id=operation.event_id)
-    return await context.command_service.accept(operation, build, context.clock(), check)
+    context = context_of(request)
+    named = NamedOperation(operation.public_id, operation.payment_id, operation.event_id)
+    is_create = answer is command_builders.accepted_payment
+    async with waiter_of(
+        context, wait_s, named.payment_id, named.id, for_payment=is_create
+    ) as waiter:
+        command, replayed = await accept(context.clock())
+        accepted = answer(command)
+        headers = {"Location": _location(accepted), **applied(waiter, wait_s)}
+        if replayed:
+            headers[REPLAYED] = "true"
+        if waiter is not None:
+            if replayed:  # what was decided before is not published again
+                await note_stored(context, operation.tenant, named, waiter)
+            if await is_decided(context, request, waiter, wait_s):
+                return answer_of(accepted, waiter, headers)
+    body = accepted.model_dump_json()
+    return Response(body, status_code=202, media_type="application/json", headers=headers)
 
 
-def _accepted(answer: Model, operation: ClientOperation, *, replayed: bool) -> Response:
-    headers = {"Location": f"/v1/payments/{operation.payment_id}"}
-    if replayed:
-        headers[REPLAYED] = "true"
-    return Response(
-        answer.model_dump_json(), status_code=202, media_type="application/json", headers=headers
-    )
+def _location(accepted: AcceptedPayment | AcceptedOperation) -> str:
+    """Returns where to read what becomes of it."""
+    if isinstance(accepted, AcceptedPayment):
+        return f"/v1/payments/{accepted.id}"
+    return f"/v1/operations/{accepted.operation.id}"

@@ -17,9 +17,10 @@ from ingress import errors
 from ingress.http.problems import field_problems
 from ingress.http.query import keyed_parameter, keyed_parameters
 from ingress.routes import cursors
+from ingress.routes.current import READ_DEADLINE_S
 from ingress.routes.dependencies import Tenant, context_of
 from ingress.routes.openapi import problems
-from ingress.routes.payment_reads import JSON, READ_DEADLINE_S, Cursor
+from ingress.routes.payment_reads import JSON, Cursor
 from postgres import payment_list
 from postgres.payment_list import Filters, Page
 from schemas.http import AnyCaseCurrency, FieldProblem, PaymentPage

@@ -1,21 +1,25 @@
 """Reads one payment, and its timeline."""
 
+from collections.abc import Awaitable
+from contextlib import suppress
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Header, Query, Request
 from starlette.responses import Response
 
+from domain.status import Status
 from ingress import errors
 from ingress.http.etags import ETAG, IF_NONE_MATCH, tagged
 from ingress.routes import cursors
-from ingress.routes.dependencies import OwnedPayment, Tenant, context_of
+from ingress.routes.current import READ_DEADLINE_S, current_payment, undecided
+from ingress.routes.dependencies import OwnedPayment, Tenant, Wait, context_of
 from ingress.routes.openapi import problems
 from ingress.routes.timeline import timeline
-from postgres import reads
+from ingress.routes.waiting import applied, is_decided, waiter_of
+from postgres.timeline import CurrentStatus, History
 from postgres.timeline import page as page_of_timeline
 from schemas.http import Payment, Timeline
 
-READ_DEADLINE_S: Final = 3.0
 JSON: Final = "application/json"
 
 Cursor = Annotated[
@@ -35,8 +39,8 @@ router: Final = APIRouter(tags=["payments"])
         **problems(
             errors.UnauthorizedError,
             errors.UnknownPaymentError,
-            errors.PaymentNotReadyError,
             errors.DatabaseUnavailableError,
+            errors.NotKnownYetError,
         ),
     },
 )
@@ -44,17 +48,25 @@ async def get_payment(
     request: Request,
     tenant: Tenant,
     payment_id: OwnedPayment,
+    wait_s: Wait,
     _documented: Annotated[
         str | None, Header(alias="If-None-Match", description=IF_NONE_MATCH, examples=['"4"'])
     ] = None,
 ) -> Response:
-    """Returns the payment's latest version, with its refunds and disputes."""
-    snapshot = await context_of(request).database.run(
-        lambda connection: reads.snapshot(connection, payment_id, tenant), READ_DEADLINE_S
-    )
-    if snapshot is None:
-        raise not_ready()
-    return tagged(request, snapshot)
+    """Returns the payment's latest version, with its refunds and disputes.
+
+    A client that prefers to wait gets it once it has left CREATED and PROCESSING.
+    """
+    context = context_of(request)
+    async with waiter_of(context, wait_s, payment_id, None, for_payment=True) as waiter:
+        found = await current_payment(context, tenant, payment_id)
+        if waiter is not None:
+            waiter.note_payment(found)
+            if not await is_decided(context, request, waiter, wait_s):
+                with suppress(errors.UnavailableError):
+                    waiter.note_payment(await current_payment(context, tenant, payment_id))
+            found = waiter.payment or found
+    return tagged(request, found, applied(waiter, wait_s))
 
 
 @router.get(
@@ -68,8 +80,8 @@ async def get_payment(
             errors.InvalidCursorError,
             errors.InvalidFieldsError,
             errors.UnknownPaymentError,
-            errors.PaymentNotReadyError,
             errors.DatabaseUnavailableError,
+            errors.NotKnownYetError,
         ),
     },
 )
@@ -84,21 +96,20 @@ async def get_timeline(
 ) -> Response:
     """Returns every command, webhook and call result: its outcome, reason and log position.
 
-    A page has the next entries and calls, oldest first.
+    A page has the next entries and calls, oldest first. It is empty while nothing is decided.
     """
     after = None if cursor is None else cursors.decode_timeline(cursor, payment_id)
-    history = await context_of(request).database.run(
-        lambda connection: page_of_timeline(connection, payment_id, tenant, after, limit),
-        READ_DEADLINE_S,
-    )
+    context = context_of(request)
+
+    def page() -> Awaitable[History | None]:
+        return context.database.run(
+            lambda connection: page_of_timeline(connection, payment_id, tenant, after, limit),
+            READ_DEADLINE_S,
+        )
+
+    history = await page()
+    if history is None and isinstance(await undecided(context, tenant, payment_id), str):
+        history = await page()
     if history is None:
-        raise not_ready()
+        history = History(CurrentStatus(Status.CREATED, 0, None, None), (), ())
     return Response(timeline(payment_id, history).model_dump_json(), media_type=JSON)
-
-
-def not_ready() -> errors.PaymentNotReadyError:
-    """The problem of a payment that Postgres does not have."""
-    return errors.PaymentNotReadyError(
-        "A payment that was just accepted may not be processed yet: try again. "
-        "Otherwise there is no such payment."
-    )

@@ -37,11 +37,11 @@ def _quarantine_text(standing: CurrentStatus) -> str | None:
     )
 
 
-def _reason(payment_id: str, entry: InputOutcome) -> str:
+def shown_reason(payment_id: str, outcome: str, reason: str) -> str:
     """Returns the reason for the tenant, without the text of an unforeseen error."""
-    if entry.outcome == Outcome.QUARANTINED:
+    if outcome == Outcome.QUARANTINED:
         return "an unforeseen error; it waits for an operator"
-    return _hide_other_payments(payment_id, entry.reason)
+    return _hide_other_payments(payment_id, reason)
 
 
 def _hide_other_payments(payment_id: str, text: str) -> str:
@@ -60,7 +60,7 @@ def _entry(payment_id: str, entry: InputOutcome) -> TimelineEntry:
         event_id=entry.event_id,
         kind=entry.kind,
         outcome=Outcome(entry.outcome),
-        reason=_reason(payment_id, entry),
+        reason=shown_reason(payment_id, entry.outcome, entry.reason),
         transition=transition,
         version=entry.version,
         topic=entry.topic,

@@ -128,7 +128,7 @@ async def test_a_cancel_of_a_captured_payment_is_refused_and_requested_no_more(
         await second.post("/faults", {"unreachable": True})
         with proxy.cut_off(f"/v1/payment_intents/{object_id}/cancel"):
             accepted = await world.client.post(f"/v1/payments/{payment['id']}/cancel", {})
-            assert (accepted["operation"], accepted["refund_id"]) == ("cancel", None)
+            assert (accepted["type"], accepted["refund_id"]) == ("cancel", None)
             asked = await world.when(payment["id"], lambda p: bool(p["cancel_requested"]))
             assert asked["status"] == "AUTHORIZED"
             if provider == "stripe":

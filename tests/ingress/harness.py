@@ -15,9 +15,10 @@ from fastapi import FastAPI
 from pydantic import SecretStr
 
 from ingress.accounts import AccountChoice, Providers
-from ingress.app import create_app
+from ingress.app import Followed, create_app
 from ingress.database import Database, Query
 from ingress.errors import DatabaseUnavailableError
+from ingress.following.waiters import Waiter
 from ingress.http.connections import Connections
 from ingress.metrics import Metrics
 from ingress.publisher import Publisher
@@ -30,6 +31,7 @@ from providers.registry import money_rules
 from providers.stripe.webhooks import StripeWebhooks
 from sandbox.stripe_simulator.webhooks.signing import signature_header
 from schemas.accounts.provider_accounts import TenantAccounts
+from schemas.commands import Command, CreatePayment
 from schemas.settings import IngressSettings
 
 T = TypeVar("T")
@@ -86,6 +88,34 @@ class FakeStore(Database):
         return cast("T", self.first)
 
 
+class EmptyLog:
+    """Fake ``AcceptedCommands`` and ``Waits``: the log has nothing, and no request waits."""
+
+    async def create_of(self, payment_id: str) -> CreatePayment | None:  # noqa: ARG002  # the same signature
+        """See ``AcceptedCommands.create_of``."""
+        return None
+
+    async def command_of(self, payment_id: str, event_id: str) -> Command | None:  # noqa: ARG002  # as above
+        """See ``AcceptedCommands.command_of``."""
+        return None
+
+    async def begin(
+        self,
+        payment_id: str,  # noqa: ARG002  # as above
+        operation_id: str | None,  # noqa: ARG002  # as above
+        *,
+        for_payment: bool,  # noqa: ARG002  # as above
+    ) -> Waiter | None:
+        """See ``Waits.begin``."""
+        return None
+
+    def end(self, waiter: Waiter) -> None:
+        """See ``Waits.end``."""
+
+
+NOT_FOLLOWED: Final = Followed(EmptyLog(), EmptyLog())
+
+
 def settings(tenants: Mapping[str, str] = TENANT_KEYS) -> IngressSettings:
     """Returns settings with one API key per tenant."""
     keys = {hashlib.sha256(key.encode()).hexdigest(): name for name, key in tenants.items()}
@@ -103,6 +133,7 @@ def application(
     further: Sequence[WebhookReader] = (),
     notices: Sequence[NoticeReader] = (),
     tenant_accounts: Mapping[str, TenantAccounts] | None = None,
+    followed: Followed = NOT_FOLLOWED,
 ) -> FastAPI:
     """Returns the real application at a fixed time, with both providers' real readers.
 
@@ -127,6 +158,7 @@ def application(
         ),
         publisher=publisher,
         database=database,
+        followed=followed,
         metrics=metrics,
         clock=lambda: NOW,
         connections=connections,

@@ -22,6 +22,7 @@ from tests.mutants.bugs import (
 from tests.mutants.bugs.accounts import apart, copies, followed, kept, notices
 from tests.mutants.bugs.answers import finding, operations
 from tests.mutants.bugs.examples import consumers
+from tests.mutants.bugs.following import accepted, waits
 from tests.mutants.bugs.formats import compatibility, documents
 from tests.mutants.bugs.reports import (
     actions,
@@ -58,6 +59,7 @@ from tests.mutants.bugs.rooms import (
 from tests.mutants.planted import Bug
 
 BUGS: Final[tuple[Bug, ...]] = (
+    *accepted.BUGS,
     *accounts.BUGS,
     *actions.BUGS,
     *adapters.BUGS,
@@ -110,5 +112,6 @@ BUGS: Final[tuple[Bug, ...]] = (
     *sweeps.BUGS,
     *translation.BUGS,
     *unreadable.BUGS,
+    *waits.BUGS,
     *worker.BUGS,
 )

@@ -10,8 +10,9 @@ from domain import inputs
 from domain.terms import PaymentTerms, PublishedTerms
 from domain.view import Snapshot
 from ingress.command_builders import accepted_payment
-from schemas import commands
-from schemas.http import AcceptedPayment, CreateRequest
+from schemas import commands, identity
+from schemas.answers import AcceptedPayment
+from schemas.http import CreateRequest
 from schemas.model import Model
 from schemas.state import PaymentState
 from tests.schemas.examples import COMMANDS
@@ -73,12 +74,14 @@ def test_the_snapshot_and_its_contract_have_the_same_fields() -> None:
 
 def test_the_response_repeats_every_accepted_term() -> None:
     """A client can compare its terms with the accepted ones."""
-    created = next(c for c in COMMANDS if isinstance(c, commands.CreatePayment))
+    found = next(c for c in COMMANDS if isinstance(c, commands.CreatePayment))
+    event_id = identity.command_event_id(found.operation_id, found.fingerprint)
+    created = found.model_copy(update={"event_id": event_id})
     response = accepted_payment(created)
     for name in fields(commands.PaymentTerms):
         assert getattr(response, name) == getattr(created, name), name
     assert fields(AcceptedPayment) == fields(commands.PaymentTerms) | {
-        "id", "status", "expires_at", "event_id",
+        "id", "status", "expires_at", "event_id", "operation",
     }  # fmt: skip
 
 

@@ -73,16 +73,14 @@ async def test_a_quarantined_payment_is_marked_in_every_read(
     assert (other.json()["quarantined"], other.json()["quarantine"]) == (False, None)
 
 
-async def test_an_unprocessed_payment_is_404_with_retry_after(
+async def test_a_payment_that_neither_store_nor_log_has_is_404(
     acme: httpx.AsyncClient, run: str
 ) -> None:
-    """The ID is valid for this tenant, so the payment may appear soon."""
-    payment_id = identity.payment_id(f"acme-{run}", "just accepted")
-    for path in ("", "/timeline"):
+    """The ID is valid for this tenant, but no create names it."""
+    payment_id = identity.payment_id(f"acme-{run}", "never sent")
+    for path in ("", "/timeline", "/client-secret"):
         response = await acme.get(f"/v1/payments/{payment_id}{path}")
-        problem = assert_problem(response, 404, "payment-not-ready")
-        assert "not be processed yet" in problem["detail"]
-        assert response.headers["retry-after"] == "1"
+        assert_problem(response, 404, "unknown-payment")
 
 
 async def test_rows_are_filtered_by_tenant_too(store: Store, database: Database, run: str) -> None:

@@ -123,7 +123,7 @@ async def test_nobody_else_gets_it(
     ):
         assert_problem(await owner.get(_path(waiting.id), headers=headers), status, slug)
     other = identity.payment_id(waiting.tenant, "order-2")
-    assert_problem(await owner.get(_path(other)), 404, "payment-not-ready")
+    assert_problem(await owner.get(_path(other)), 404, "unknown-payment")
     assert provider.asked == []
 
 

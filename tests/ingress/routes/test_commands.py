@@ -50,6 +50,24 @@ async def create(
     return await client.post("/v1/payments", json=body, headers=keyed(key))
 
 
+def operation_of(command: CommandBase) -> dict[str, Any]:
+    """Returns the operation of a command while nothing is decided, as a client gets it."""
+    sent = command.model_dump(mode="json")
+    return {
+        "id": identity.public_operation_id(command.payment_id, command.event_id),
+        "payment_id": command.payment_id,
+        "tenant": "acme",
+        "type": sent["type"],
+        "status": "accepted",
+        "code": None,
+        "reason": None,
+        "version": None,
+        "refund_id": sent.get("refund_id"),
+        "received_at": sent["received_at"],
+        "updated_at": sent["received_at"],
+    }
+
+
 async def test_a_create_is_published_and_accepted(acme: httpx.AsyncClient, log: Log) -> None:
     """The 202 has a Location and the accepted payment; the command's key is the payment ID."""
     response = await create(acme, body=FULL)
@@ -68,6 +86,7 @@ async def test_a_create_is_published_and_accepted(acme: httpx.AsyncClient, log: 
     assert command.received_at == NOW
     assert command.expires_at == NOW + timedelta(hours=1)
     assert command.event_id == accepted["event_id"]
+    assert accepted["operation"] == operation_of(command)
 
 
 @pytest.mark.parametrize(
@@ -97,7 +116,6 @@ async def test_an_operation_is_published_and_accepted(
     """Each operation is a command under the payment's key; the 202 has what was accepted."""
     response = await acme.post(f"/v1/payments/{PAYMENT_ID}/{path}", json=body, headers=keyed("k"))
     assert response.status_code == 202
-    assert response.headers["location"] == f"/v1/payments/{PAYMENT_ID}"
     (record,) = log.records
     assert record.key == PAYMENT_ID.encode()
     command = VALUE.validate_json(record.value)
@@ -106,13 +124,17 @@ async def test_an_operation_is_published_and_accepted(
     assert sent["type"] == kind
     assert {name: sent[name] for name in expected} == expected
     refund_id = identity.refund_id(PAYMENT_ID, "k") if isinstance(command, RefundPayment) else None
-    assert response.json() == {
+    accepted = response.json()
+    assert response.headers["location"] == f"/v1/operations/{accepted['operation']['id']}"
+    assert accepted == {
         "payment_id": PAYMENT_ID,
-        "operation": kind,
-        "operation_id": command.operation_id,
+        "type": kind,
+        "operation": operation_of(command),
         "event_id": command.event_id,
         "refund_id": refund_id,
         "amount": expected.get("amount"),
+        "payment_method": expected.get("payment_method"),
+        "reason": expected.get("reason"),
     }
 
 

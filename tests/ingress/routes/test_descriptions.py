@@ -8,12 +8,14 @@ import httpx
 import pytest
 from pydantic import TypeAdapter
 
+from schemas import answers, operations
 from schemas import http as bodies
 from tests.ingress.harness import Log, keyed
 
 pytestmark = pytest.mark.anyio
 
 Json = dict[str, Any]
+_MODELS: Final = {**vars(bodies), **vars(answers), **vars(operations)}
 #: What tools put where a document has no example.
 _FILLER: Final = {"string", "additionalProp1", "0"}
 #: Sentences begin with a capital letter, or quote something, and end.
@@ -99,7 +101,7 @@ async def test_every_answer_has_an_example_that_its_model_reads(document: Json) 
                     assert not _FILLER & set(_texts(example)), f"{name} {status}"
                     if kind != "text/plain":
                         model = schema.get("$ref", "/Problem").rpartition("/")[2]
-                        TypeAdapter(getattr(bodies, model)).validate_python(example)
+                        TypeAdapter(_MODELS[model]).validate_python(example)
                         read.add(model)
     assert {"AcceptedOperation", "AcceptedPayment", "Payment", "Problem", "Readiness"} <= read
 

@@ -36,6 +36,7 @@ OPERATIONS = [
     ("GET", "/v1/payments/{id}"),
     ("GET", "/v1/payments/{id}/timeline"),
     ("GET", "/v1/payments/{id}/client-secret"),
+    ("GET", "/v1/operations/{id}"),
     ("POST", "/v1/payments/{id}/confirm"),
     ("POST", "/v1/payments/{id}/capture"),
     ("POST", "/v1/payments/{id}/cancel"),

@@ -65,18 +65,20 @@ async def test_the_document_is_complete(anonymous: httpx.AsyncClient) -> None:
         "/v1/payments/{id}/client-secret",
         "/v1/payments/{id}/refunds",
         "/v1/payments/{id}/timeline",
+        "/v1/operations/{id}",
         "/webhooks/{provider}",
         "/healthz",
         "/readyz",
         "/metrics",
     }
     create = paths["/v1/payments"]["post"]
-    statuses = {"202", "400", "401", "408", "413", "415", "422", "431", "500", "503"}
+    statuses = {"200", "202", "400", "401", "408", "413", "415", "422", "431", "500", "503"}
     assert statuses == set(create["responses"])
     examples = create["responses"]["422"]["content"]["application/problem+json"]["examples"]
     assert set(examples) == {"invalid-fields", "idempotency-key-reused"}
-    (key,) = create["parameters"]
+    key, prefer = create["parameters"]
     assert (key["name"], key["required"]) == ("Idempotency-Key", True)
+    assert (prefer["name"], prefer["required"]) == ("Prefer", False)
     assert create["security"]
     body = create["requestBody"]["content"]["application/json"]["schema"]
     assert body == {"$ref": "#/components/schemas/CreateRequest"}

@@ -101,7 +101,10 @@ class Ingress:
             client_secrets={},
             publisher=publisher,
             command_service=self._command_service,
-            database=cast("Any", None),  # only routes that read payments use it
+            # only routes that read payments use these
+            accepted=cast("Any", None),
+            waits=cast("Any", None),
+            database=cast("Any", None),
             metrics=metrics,
             clock=process.clock,
             body_limit_bytes=BODY_LIMIT,

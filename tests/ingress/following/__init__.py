@@ -1,0 +1,1 @@
+"""Tests of what an ingress process knows by following topics."""

@@ -1,0 +1,1 @@
+"""Bugs of what an ingress process knows by following topics."""
