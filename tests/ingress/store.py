@@ -131,6 +131,15 @@ class StoredPayment:
             (self.tenant, self.created_at, self.id),
         )
 
+    def operation(self, operation_id: str, document: str, status: str, tenant: str = "") -> None:
+        """Inserts an operation."""
+        self.connection.execute(
+            """insert into operations (operation_id, payment_id, tenant, status, document,
+                   partition, recorded_at)
+               values (%s, %s, %s, %s, %s, 0, now())""",
+            (operation_id, self.id, tenant or self.tenant, status, document),
+        )
+
     def quarantine(self, event_id: str, error: str) -> None:
         """Quarantines the payment because of an event."""
         self.connection.execute(

@@ -11,7 +11,6 @@ import psycopg
 import pytest
 from aiokafka import AIOKafkaProducer
 from fastapi import FastAPI
-from psycopg import Connection
 
 from ingress.database import Database
 from schemas.answers import AcceptedOperation, DecidedPayment
@@ -240,21 +239,12 @@ async def test_a_retry_of_what_was_decided_before_waits_for_nothing(
             stored = StoredPayment(connection, tenant, "order-1")
             stored.version("SUCCEEDED", "evt_1")
             done = first["operation"] | {"status": "done", "version": 1}
-            insert(connection, done)
+            stored.operation(done["id"], json.dumps(done), "done")
         response = await asyncio.wait_for(post(replica, "/v1/payments", PAYMENT, "order-1"), SOON_S)
         assert response.status_code == 200
         body = response.json()
         assert (body["status"], body["operation"]) == ("SUCCEEDED", done)
         assert response.headers["idempotent-replayed"] == "true"
-
-
-def insert(connection: Connection[Any], operation: Any) -> None:
-    """Stores an operation as the stream does."""
-    connection.execute(
-        """insert into operations (operation_id, payment_id, tenant, status, document, recorded_at)
-           values (%(id)s, %(payment_id)s, %(tenant)s, %(status)s, %(document)s, now())""",
-        {**operation, "document": json.dumps(operation)},
-    )
 
 
 async def test_a_payment_is_read_once_it_has_left_processing(

@@ -1,11 +1,9 @@
 """Operations from a real Postgres: as published, or what the inbox says of their commands."""
 
 import json
-from typing import Any
 
 import httpx
 import pytest
-from psycopg import Connection
 
 from schemas import identity
 from schemas.operations import Operation
@@ -25,32 +23,18 @@ def operation_id(payment: StoredPayment) -> str:
     return identity.public_operation_id(payment.id, event_of(payment))
 
 
-def insert(connection: Connection[Any], payment: StoredPayment, **changes: Any) -> str:
-    """Stores an operation as the stream does. Returns its document."""
-    row: dict[str, Any] = {
-        "operation_id": operation_id(payment),
-        "payment_id": payment.id,
-        "tenant": payment.tenant,
-        "status": "rejected",
-        **changes,
-    }
-    document = json.dumps({"id": row["operation_id"], "status": row["status"]})
-    connection.execute(
-        """insert into operations (operation_id, payment_id, tenant, status, document, recorded_at)
-           values (%(operation_id)s, %(payment_id)s, %(tenant)s, %(status)s, %(document)s, now())
-        """,
-        {**row, "document": document},
-    )
+def insert(payment: StoredPayment, tenant: str = "") -> str:
+    """Stores the operation as the stream does. Returns its document."""
+    document = json.dumps({"id": operation_id(payment), "status": "rejected"})
+    payment.operation(operation_id(payment), document, "rejected", tenant)
     return document
 
 
-async def test_an_operation_is_its_document(
-    store: Store, acme: httpx.AsyncClient, connection: Connection[Any]
-) -> None:
+async def test_an_operation_is_its_document(store: Store, acme: httpx.AsyncClient) -> None:
     """The response is the JSON text that was published, also if the inbox has its command."""
     payment = store("a")
     payment.inbox(event_of(payment), 1, tenant=payment.tenant, kind="command.cancel")
-    document = insert(connection, payment)
+    document = insert(payment)
     response = await acme.get(f"/v1/operations/{operation_id(payment)}")
     assert (response.status_code, response.text) == (200, document)
     assert response.headers["content-type"] == "application/json"
@@ -113,11 +97,11 @@ async def test_a_command_that_waits_is_an_accepted_operation(
 
 
 async def test_an_operation_of_another_tenant_or_none_is_404(
-    store: Store, acme: httpx.AsyncClient, connection: Connection[Any]
+    store: Store, acme: httpx.AsyncClient
 ) -> None:
     """By the payment's ID in it, and by the tenant of the row."""
     own, others, foreign = store("a"), store("b"), store("c", tenant="globex")
-    insert(connection, others, tenant=foreign.tenant)
-    insert(connection, foreign)
+    insert(others, foreign.tenant)
+    insert(foreign)
     for path in (operation_id(others), operation_id(foreign), operation_id(own), "op_1"):
         assert_problem(await acme.get(f"/v1/operations/{path}"), 404, "unknown-operation")
