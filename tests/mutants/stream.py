@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from msgspec.structs import replace
 
-from ports.batch import CommittedBatch, Publishable, ReadSet
+from ports.batch import CommittedBatch, Publishable, PublishableVersion, ReadSet
 from ports.records import DeadLetter, DecodedInput, RecordOffset
 from processor.stream.batch import BatchProcessor, DecodedBatch, ProcessedBatch
 from processor.stream.dedup_table import DedupTable
@@ -129,6 +129,17 @@ class PublishesOnlyTheUnpublished(MemoryBatches):
         """The unpublished versions only."""
         found = await super().unpublished(publication_ids=publication_ids, partitions=partitions)
         return [p for p in found if p.publication_id in self._database.unpublished]
+
+
+class ForgetsAnswers(MemoryBatches):
+    """After a crash only versions are published, not what became of operations."""
+
+    async def unpublished(
+        self, *, publication_ids: Iterable[int] = (), partitions: Iterable[int] = ()
+    ) -> list[Publishable]:
+        """The versions only."""
+        found = await super().unpublished(publication_ids=publication_ids, partitions=partitions)
+        return [p for p in found if isinstance(p, PublishableVersion)]
 
 
 class FencesNothing(StateTopic):

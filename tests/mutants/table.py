@@ -93,6 +93,7 @@ PIPELINE_BUGS: Final = (
     _pipeline_bug(
         "only the unpublished published", 3360, batch_store=stream.PublishesOnlyTheUnpublished
     ),
+    _pipeline_bug("answers forgotten", 1, batch_store=stream.ForgetsAnswers),
     _pipeline_bug("added before the commit", 12, batch_processor=stream.AddsBeforeCommit),
     _pipeline_bug("parked events dropped", 5, batch_store=stream.LosesParkedInputs),
     _pipeline_bug("no locks", 20, batch_store=stream.LocksNothing),
