@@ -73,6 +73,22 @@ class Published(Entry, frozen=True, kw_only=True, tag="state"):
     status: str
 
 
+class Answered(Entry, frozen=True, kw_only=True, tag="answer"):
+    """The observer read a committed record of ``payment-operations``."""
+
+    operation_id: str
+    status: str
+    code: str | None
+
+
+class AnswerRead(Entry, frozen=True, kw_only=True, tag="answer_read"):
+    """At rest: the API's answer to an accepted command."""
+
+    operation_id: str
+    status: str
+    code: str | None
+
+
 class FaultBegan(Entry, frozen=True, kw_only=True, tag="fault_begin"):
     """A fault began."""
 
@@ -137,8 +153,8 @@ class Violation(Entry, frozen=True, kw_only=True, tag="violation"):
 
 
 AnyEntry = (
-    Invoked | Accepted | Refused | Unknown | Read | Published | FaultBegan | FaultEnded | Started
-    | Exited | Mark | Outcome | Stored | Violation
+    Invoked | Accepted | Refused | Unknown | Read | Published | Answered | AnswerRead | FaultBegan
+    | FaultEnded | Started | Exited | Mark | Outcome | Stored | Violation
 )  # fmt: skip
 _ENCODE: Final = msgspec.json.Encoder().encode
 _DECODE: Final = msgspec.json.Decoder(AnyEntry).decode

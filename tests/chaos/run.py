@@ -14,7 +14,7 @@ from tests.chaos.driving.observer import observe
 from tests.chaos.driving.schedule import Kind, Occurrence, draw
 from tests.chaos.history import FaultBegan, FaultEnded, History, Mark, Violation, read
 from tests.chaos.judging.check import IndexedHistory
-from tests.chaos.judging.verdict import QUIET_WITHIN_S, at_rest, judge
+from tests.chaos.judging.verdict import QUIET_WITHIN_S, at_rest, judge, read_answers
 from tests.chaos.stack.world import UNCHANGED, Service, World, running
 
 HISTORY: Final = "history.jsonl"
@@ -85,6 +85,7 @@ async def _run_load(world: World, config: RunConfig, schedule: Sequence[Occurren
             await load.begin(config.rate, config.seconds + 2 * LOAD_ONLY_S)
             await injecting
             await _settle(world, load)
+            await read_answers(world, sorted(client.accepted))
         finally:
             injecting.cancel()
             await load.stop()

@@ -6,8 +6,11 @@ from typing import Final
 import msgspec
 import pytest
 
+from schemas.identity import public_operation_id
 from tests.chaos.history import (
     Accepted,
+    Answered,
+    AnswerRead,
     AnyEntry,
     FaultBegan,
     FaultEnded,
@@ -22,6 +25,7 @@ from tests.chaos.history import (
 from tests.chaos.judging.check import IndexedHistory, check
 
 PAID: Final = "pay_paid"
+CREATE: Final = public_operation_id(PAID, "cmd_1")
 
 
 def state(version: int, status: str, offset: int, payment_id: str = PAID) -> Published:
@@ -63,6 +67,10 @@ GOOD: Final[tuple[AnyEntry, ...]] = (
     state(2, "PROCESSING", 4),
     state(3, "SUCCEEDED", 5),
     read_of(3, 3.0, 4.0),
+    Answered(operation_id=CREATE, status="applied", code=None),
+    Answered(operation_id=CREATE, status="done", code=None),
+    Answered(operation_id=CREATE, status="applied", code=None),
+    AnswerRead(operation_id=CREATE, status="done", code=None),
     Outcome(event_id="cmd_1", payment_id=PAID, kind="command.create", outcome="applied"),
     Outcome(event_id="evt_1", payment_id=PAID, kind="stripe.succeeded", outcome="applied"),
     Stored(payment_id=PAID, version=3, status="SUCCEEDED"),
@@ -103,6 +111,16 @@ WRONG: Final[tuple[tuple[str, tuple[AnyEntry, ...]], ...]] = (
     ("no violation at rest", (*GOOD, Violation(code="S1", what="a record without an outcome"))),
     ("accepted is recorded", tuple(e for e in GOOD if getattr(e, "event_id", "") != "evt_1"
                                    or isinstance(e, Accepted))),
+    ("every command is answered", without(Answered)),
+    ("every command is answered", without(AnswerRead)),
+    ("every command is answered", changed(
+        lambda e: isinstance(e, Invoked) and e.number == 2, operation="forbidden")),
+    ("every command is answered", changed(
+        lambda e: isinstance(e, Answered | AnswerRead), status="rejected", code="wrong_status")),
+    ("every command is answered", changed(
+        lambda e: isinstance(e, Answered | AnswerRead) and e.status == "done", code="x")),
+    ("every command is answered", (*GOOD, Answered(
+        operation_id=CREATE, status="refused", code="card_declined"))),
     ("one payment per key", changed(
         lambda e: isinstance(e, Accepted) and e.number == 4, event_id="cmd_1")),
     ("at most one outcome", (*GOOD, Outcome(

@@ -39,6 +39,8 @@ class Client:
         self._turns = itertools.cycle(self._clients)
         self._history = history
         self._chance = chance
+        #: Payment and event ID of every accepted command.
+        self.accepted: set[tuple[str, str]] = set()
 
     async def __aenter__(self) -> Self:
         return self
@@ -79,6 +81,7 @@ class Client:
         accepted: Json = response.json()
         payment_id = accepted.get("payment_id") or accepted["id"]
         record(Accepted(number=number, payment_id=payment_id, event_id=accepted["event_id"]))
+        self.accepted.add((payment_id, accepted["event_id"]))
         return accepted
 
     async def read_payment(self, payment_id: str) -> None:

@@ -3,7 +3,7 @@
 import asyncio
 import random
 from collections import Counter
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Mapping
 from typing import Any, Final
 
 import httpx
@@ -18,6 +18,12 @@ UNFINISHED_MAX: Final = 250
 #: The share of operations that are followed by a read of the payment.
 READ_SHARE: Final = 0.3
 CUSTOMER_TRIES_AGAIN_S: Final = 0.5
+#: What a payment forbids that has ended so; its operation is named ``forbidden``.
+FORBIDDEN: Final[Mapping[str, tuple[str, Json]]] = {
+    "SUCCEEDED": ("capture", {"amount": "all"}),
+    "FAILED": ("refunds", {"amount": "all"}),
+    "CANCELED": ("cancel", {}),
+}
 
 
 class Load:
@@ -103,8 +109,11 @@ class Load:
                     continue
                 path = f"/v1/payments/{payment_id}/{rule.operation}"
                 self._spawn(self._operate(rule.operation, path, dict(rule.body), str(number)))
-        if story.ends(payment):
+        if story.ends(payment) and payment_id not in self.ended:
             self.ended.add(payment_id)
+            name, body = FORBIDDEN[payment["status"]]
+            path = f"/v1/payments/{payment_id}/{name}"
+            self._spawn(self._operate("forbidden", path, body, "forbidden"))
 
     async def _operate(self, operation: str, path: str, body: Json, key: str) -> None:
         accepted = await self._client.post(operation, path, body, key)

@@ -1,4 +1,4 @@
-"""A consumer of ``payment-state`` that bypasses all links. It records every committed record."""
+"""A consumer of what is published, without links. It records every committed record."""
 
 import asyncio
 import json
@@ -8,8 +8,8 @@ from typing import Final
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from sandbox.client import Json
-from schemas.topics import PAYMENT_STATE
-from tests.chaos.history import History, Published
+from schemas.topics import PAYMENT_OPERATIONS, PAYMENT_STATE
+from tests.chaos.history import Answered, History, Published
 from tests.conftest import PARTITIONS
 
 ROUND_MS: Final = 100
@@ -25,11 +25,15 @@ async def observe(bootstrap: str, history: History, on_payment: Callable[[Json],
     )
     known: dict[str, int] = {}
     async with consumer:
-        consumer.assign([TopicPartition(PAYMENT_STATE, p) for p in range(PARTITIONS)])
+        topics = (PAYMENT_STATE, PAYMENT_OPERATIONS)
+        consumer.assign([TopicPartition(topic, p) for topic in topics for p in range(PARTITIONS)])
         while True:
             found = await consumer.getmany(timeout_ms=ROUND_MS)
             for record in (record for part in found.values() for record in part):
                 payment = json.loads(record.value)
+                if record.topic == PAYMENT_OPERATIONS:
+                    history.record(_answer(payment))
+                    continue
                 payment_id, version = payment["id"], payment["version"]
                 history.record(Published(
                     partition=record.partition, offset=record.offset, payment_id=payment_id,
@@ -39,3 +43,9 @@ async def observe(bootstrap: str, history: History, on_payment: Callable[[Json],
                     known[payment_id] = version
                     on_payment(payment)
             await asyncio.sleep(0)  # lets other tasks run
+
+
+def _answer(operation: Json) -> Answered:
+    return Answered(
+        operation_id=operation["id"], status=operation["status"], code=operation["code"]
+    )

@@ -6,8 +6,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
 
+from schemas.identity import public_operation_id
 from tests.chaos.history import (
     Accepted,
+    Answered,
+    AnswerRead,
     AnyEntry,
     FaultEnded,
     Invoked,
@@ -19,8 +22,10 @@ from tests.chaos.history import (
 )
 
 FINAL: Final = frozenset({"SUCCEEDED", "FAILED", "CANCELED"})
-#: The operation of webhooks in the history.
+#: The operation of webhooks in the history, and that of what payments forbid.
 WEBHOOK: Final = "webhook"
+FORBIDDEN: Final = "forbidden"
+ENDS: Final = frozenset({"rejected", "done", "refused"})
 
 
 @dataclass(frozen=True)
@@ -60,6 +65,21 @@ class IndexedHistory:
         return {e.payment_id: e for e in self.entries if isinstance(e, Stored)}
 
     @cached_property
+    def answers(self) -> dict[str, set[tuple[str, str | None]]]:
+        """Statuses and codes of the published records by operation."""
+        found: dict[str, set[tuple[str, str | None]]] = defaultdict(set)
+        for e in self.entries:
+            if isinstance(e, Answered):
+                found[e.operation_id].add((e.status, e.code))
+        return found
+
+    @cached_property
+    def read_answers(self) -> dict[str, tuple[str, str | None]]:
+        """What the API answered at rest, by operation."""
+        reads = (e for e in self.entries if isinstance(e, AnswerRead))
+        return {e.operation_id: (e.status, e.code) for e in reads}
+
+    @cached_property
     def published(self) -> dict[str, list[Published]]:
         """The published records by payment, in order."""
         found: dict[str, list[Published]] = defaultdict(list)
@@ -82,6 +102,29 @@ def accepted_is_recorded(history: IndexedHistory) -> Violations:
     for request, response in history.accepted:
         if response.event_id not in recorded:
             yield f"{request.operation} {request.key} was accepted, but has no outcome"
+
+
+def every_command_is_answered(history: IndexedHistory) -> Violations:
+    """Every accepted command ended once, and the API says what the topic said.
+
+    What a payment forbids was rejected, with a code.
+    """
+    for request, response in history.accepted:
+        if request.operation == WEBHOOK:
+            continue
+        operation_id = public_operation_id(response.payment_id or "", response.event_id or "")
+        ends = {each for each in history.answers[operation_id] if each[0] in ENDS}
+        name = f"{request.operation} {request.key}"
+        if len(ends) != 1:
+            yield f"{name} ended as {sorted(status for status, _ in ends)}"
+            continue
+        ((status, code),) = ends
+        if history.read_answers.get(operation_id) != (status, code):
+            yield f"{name} is {status} on the topic, not as the API answers"
+        if (request.operation == FORBIDDEN) is not (status == "rejected"):
+            yield f"{name} ended as {status}"
+        if (code is None) is not (status == "done"):
+            yield f"{name} is {status} with the code {code}"
 
 
 def one_payment_per_key(history: IndexedHistory) -> Violations:
@@ -209,6 +252,7 @@ Check = Callable[[IndexedHistory], Violations]
 CHECKS: Final[tuple[Check, ...]] = (
     no_violation_at_rest,
     accepted_is_recorded,
+    every_command_is_answered,
     one_payment_per_key,
     at_most_one_outcome,
     every_command_was_sent,

@@ -1,15 +1,17 @@
 """Waits until the service is at rest, and records its state and all violations."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
 from typing import Final
 
+import httpx
 import psycopg
 
 from processor.ops import invariants
 from processor.ops.invariants import Evidence
-from tests.chaos.history import History, Outcome, Stored, Violation
+from schemas.identity import public_operation_id
+from tests.chaos.history import AnswerRead, History, Outcome, Stored, Violation
 from tests.chaos.stack import second_account
 from tests.chaos.stack.world import World
 from tests.service import evidence
@@ -18,6 +20,8 @@ from tests.support.programs.gathering import gather
 QUIET_WITHIN_S: Final = 60.0
 #: Seconds between two rounds, each of which reads the whole log.
 ROUND_S: Final = 0.5
+READS_AT_ONCE: Final = 16
+READ_WITHIN_S: Final = 10.0
 _IGNORED: Final = "select event_id from ignored_webhooks"
 _KINDS: Final = "select event_id, payment_id, kind, outcome, version from inbox"
 
@@ -64,6 +68,25 @@ async def judge(world: World, found: Evidence) -> None:
             history.record(Outcome(
                 event_id=event_id, payment_id=None, kind="webhook", outcome="ignored"
             ))  # fmt: skip
+
+
+async def read_answers(world: World, event_ids: Iterable[tuple[str, str]]) -> None:
+    """Records what the API says became of these commands: payment and event ID of each."""
+    places = asyncio.Semaphore(READS_AT_ONCE)
+    (url, *_) = world.urls("client").values()
+    headers = {"Authorization": f"Bearer {world.stack.api_key}"}
+    async with httpx.AsyncClient(base_url=url, headers=headers, timeout=READ_WITHIN_S) as client:
+
+        async def read(payment_id: str, event_id: str) -> None:
+            async with places:
+                id_ = public_operation_id(payment_id, event_id)
+                response = await client.get(f"/v1/operations/{id_}")
+            operation = response.json()
+            world.history.record(AnswerRead(
+                operation_id=id_, status=operation["status"], code=operation.get("code")
+            ))  # fmt: skip
+
+        await asyncio.gather(*(read(*each) for each in event_ids))
 
 
 async def _compare(history: History, code: str, compare: Callable[[], Awaitable[None]]) -> None:
