@@ -9,7 +9,7 @@ from typing import Final
 
 import psycopg
 
-from tests.chaos.driving.faults import Inject, killed, provider, toxic
+from tests.chaos.driving.faults import Inject, killed, provider
 from tests.chaos.driving.schedule import Kind, Occurrence
 from tests.chaos.judging.check import IndexedHistory, check
 from tests.chaos.planted import BUGS, NONE
@@ -80,13 +80,6 @@ async def _taken_over(world: World, since: datetime) -> bool:
         return bool(partitions == PARTITIONS)
 
 
-#: The stream workers' links are slow during the whole run, so that much is in flight.
-_WHOLE: Final = ((1.0, 1.0), (SECONDS - 1, SECONDS - 1))
-_SLOW: Final = partial(toxic, kind="latency", attributes={"latency": 250, "jitter": 50})
-_SLOW_BROKERS: Final = (
-    (Kind("first to brokers slow", ("first",), *_WHOLE), _SLOW),
-    (Kind("stream to brokers slow", ("stream",), *_WHOLE), _SLOW),
-)
 _KILLED: Final = ((Kind("stream killed", STREAMS, (2, 4)), killed),)
 _SILENT: Final = (
     (
@@ -94,6 +87,12 @@ _SILENT: Final = (
         partial(provider, faults={"timeout_after": 0.7, "timeout_hold_s": 4.0}),
     ),
 )
+
+
+def _killed(place: Failpoint) -> tuple[tuple[Kind, Inject], ...]:
+    """Kills a worker in the middle of its work. Killed at random times, a group rarely has any."""
+    kind = Kind("stream killed", STREAMS, (6, 8))
+    return ((kind, partial(killed_at, place=place)),)
 
 
 def _paused(place: Failpoint) -> tuple[tuple[Kind, Inject], ...]:
@@ -111,7 +110,7 @@ class BugRun:
 
 
 BUG_RUNS: Final[Mapping[str, BugRun]] = {
-    "ack-before-publish": BugRun((*_SLOW_BROKERS, *_KILLED), ("published were [",)),
+    "ack-before-publish": BugRun(_killed(Failpoint.BEFORE_PUBLISH), ("published were [",)),
     "no-dedup": BugRun(_KILLED, ("outcomes: ['applied', ",)),
     "no-version-guard": BugRun(_paused(Failpoint.AFTER_LOAD), ("S3: ", " version ")),
     "no-fence": BugRun(_paused(Failpoint.BEFORE_PUBLISH), (" after ",)),
