@@ -172,6 +172,7 @@ async def _wait(
             description=f"`wait=5` (RFC 7240) has the answer wait for a decision: 5 seconds at "
             f"most, and never more than {WAIT_MAX_S}. It is a wish: without `Preference-Applied` "
             "in the answer nothing was waited for. Other preferences are ignored.",
+            examples=["wait=5"],
         ),
     ] = None,
 ) -> int | None:
@@ -200,9 +201,7 @@ def json_body(model: type[M]) -> Callable[..., Awaitable[M]]:
 
     async def read_with_version(
         request: Request,
-        _documented: Annotated[
-            str | None, Header(alias="If-Match", description=IF_MATCH, examples=['"2"'])
-        ] = None,
+        _documented: Annotated[str | None, Header(alias="If-Match", description=IF_MATCH)] = None,
     ) -> M:
         version = expected_version(request.headers.getlist("if-match"))
         found = await read(request)

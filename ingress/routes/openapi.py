@@ -51,18 +51,18 @@ ACCEPTED_OPERATION: Final[dict[str, Any]] = ACCEPTED | {
     }
 }
 _APPLIED: Final = {
-    "description": "For how long the answer would have waited for a decision.",
+    "description": "For how long the answer would have waited; absent if it did not wait.",
     "schema": {"type": "string"},
     "example": "wait=5",
 }
 DECIDED: Final[dict[str, Any]] = {
     "model": DecidedPayment,
     "description": "Decided, for a client that preferred to wait. It may be a rejection.",
-    "headers": {**ACCEPTED["headers"], "Preference-Applied": _APPLIED},
+    "headers": ACCEPTED["headers"],
 }
 DECIDED_OPERATION: Final[dict[str, Any]] = DECIDED | {
     "model": AcceptedOperation,
-    "headers": {**ACCEPTED_OPERATION["headers"], "Preference-Applied": _APPLIED},
+    "headers": ACCEPTED_OPERATION["headers"],
 }
 _REQUEST_ID: Final = {
     "description": "Names this answer in the service's log: the X-Request-Id of the request, or a "
@@ -211,8 +211,11 @@ def _complete_answers(operation: dict[str, Any]) -> None:
     answers = operation["responses"]
     for kind in problem_types.EVERYWHERE:
         problem_types.add(answers, str(kind.status), kind)
-    for answer in answers.values():
-        answer.setdefault("headers", {})["X-Request-Id"] = dict(_REQUEST_ID)
+    waits = any(each["name"] == "Prefer" for each in operation.get("parameters", ()))
+    for status, answer in answers.items():
+        answer["headers"] = {**answer.get("headers", {}), "X-Request-Id": dict(_REQUEST_ID)}
+        if waits and status < "4":
+            answer["headers"]["Preference-Applied"] = dict(_APPLIED)
     operation["responses"] = dict(sorted(answers.items()))
 
 

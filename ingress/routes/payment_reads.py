@@ -50,7 +50,7 @@ async def get_payment(
     payment_id: OwnedPayment,
     wait_s: Wait,
     _documented: Annotated[
-        str | None, Header(alias="If-None-Match", description=IF_NONE_MATCH, examples=['"4"'])
+        str | None, Header(alias="If-None-Match", description=IF_NONE_MATCH)
     ] = None,
 ) -> Response:
     """Returns the payment's latest version, with its refunds and disputes.

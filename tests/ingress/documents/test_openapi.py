@@ -143,6 +143,34 @@ async def test_every_operation_says_what_any_request_can_come_to(document: Json)
             assert "X-Request-Id" in answer["headers"]
 
 
+async def test_every_answer_that_may_have_waited_says_so(document: Json) -> None:
+    """Whichever the operation is that takes a preference, and whether it was decided."""
+    waiting = 0
+    for operation in _operations(document):
+        parameters = {each["name"] for each in operation.get("parameters", ())}
+        for status, answer in operation["responses"].items():
+            expected = "Prefer" in parameters and status < "4"
+            assert ("Preference-Applied" in answer["headers"]) == expected, operation["operationId"]
+            waiting += expected
+    assert waiting >= 10
+
+
+async def test_the_page_sends_no_condition_of_its_own(document: Json) -> None:
+    """It fills its form with examples, and a version that the payment is not at is a rejection.
+
+    That it waits for the decision is what a reader wants to see.
+    """
+    shown: dict[str, list[Any]] = {}
+    for operation in _operations(document):
+        for each in operation.get("parameters", ()):
+            examples = [each[word] for word in ("example", "examples") if word in each]
+            shown.setdefault(each["name"], []).extend(
+                [*examples, *each["schema"].get("examples", [])]
+            )
+    assert shown["If-Match"] == shown["If-None-Match"] == []
+    assert set(shown["Prefer"]) == {"wait=5"}
+
+
 async def test_no_answer_forbids_a_field_that_it_does_not_name(document: Json) -> None:
     """The next release may add one. Requests stay strict: a misspelt field is an error."""
     schemas = document["components"]["schemas"]

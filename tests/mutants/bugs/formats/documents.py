@@ -75,6 +75,14 @@ BUGS: Final = (
     ),
     Bug(
         "ingress",
+        "ingress.routes.openapi:_complete_answers",
+        'waits and status < "4"',
+        'waits and status < "201"',
+        "a client that waited in vain does not see from the document how it could know",
+        (_OPENAPI.format("every_answer_that_may_have_waited_says_so"),),
+    ),
+    Bug(
+        "ingress",
         "ingress.documents.problems:example",
         "_DETAILS.get(kind, kind.meaning)",
         "kind.meaning",
