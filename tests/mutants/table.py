@@ -89,7 +89,7 @@ PIPELINE_BUGS: Final = (
         "acknowledged before publishing", 1, batch_processor=stream.AcknowledgesBeforePublishing
     ),
     _pipeline_bug("never published again", 1, batch_processor=stream.NeverPublishesAgain),
-    _pipeline_bug("published from memory", 751, 3026, batch_processor=stream.PublishesFromMemory),
+    _pipeline_bug("published from memory", 4009, batch_processor=stream.PublishesFromMemory),
     _pipeline_bug(
         "only the unpublished published", 3360, batch_store=stream.PublishesOnlyTheUnpublished
     ),
