@@ -106,6 +106,7 @@ async def _all_pages(
         listed += [payment["id"] for payment in page["data"]]
         sizes.append(len(page["data"]))
         assert sizes[-1] <= limit
+        assert len(sizes) <= MANY, "the pages begin again"
         cursor = page["next_cursor"]
     return listed, sizes
 
@@ -121,8 +122,8 @@ async def test_any_filters_together_have_exactly_the_payments_that_match_all(
         _stored(store, number, "globex")
     chosen = [
         names
-        for size in (1, 2, 3)
-        for names in itertools.combinations(FILTERS, size)
+        for size, every in ((1, 1), (2, 1), (3, 4))
+        for names in itertools.islice(itertools.combinations(FILTERS, size), 0, None, every)
         if not {"status", "statuses"} <= {*names}
         and not {"metadata", "empty metadata"} <= {*names}
         and not {"attention", "no attention"} <= {*names}

@@ -181,10 +181,10 @@ BUGS: Final = (
     Bug(
         "ingress",
         "postgres.payment_list:page",
-        "(limit + 1, EXAMINED_MAX - limit - 1)",
-        "(limit, EXAMINED_MAX - limit)",
-        "every full page is followed by one, which may be empty",
-        (_READS.format("a_full_last_page_has_no_cursor"),),
+        "if len(found) == limit:",
+        "if len(found) > limit:",
+        "a page has one payment more than was asked for",
+        (_READS.format("pages_contain_every_payment_once"),),
         servers=True,
     ),
     Bug(
