@@ -13,12 +13,12 @@ Json = dict[str, Any]
 CREATE: Final = "/v1/payments"
 WITHIN_S: Final = 30.0
 #: The status after each example of a create.
-CREATED: Final = {"at_once": "SUCCEEDED", "reserved": "AUTHORIZED", "several_attempts": "SUCCEEDED"}
+CREATED: Final = {"at_once": "SUCCEEDED", "reserved": "AUTHORIZED", "one_attempt": "SUCCEEDED"}
 _DECLINED: Final = {"payment_method": "pm_card_chargeDeclined"}
 _AGAIN: Final = "new_payment_method"
 #: By the last word of the path: what the payment is made with, what it is then, and how it ends.
 LATER: Final[Mapping[str, tuple[str, Json, str, str]]] = {
-    "confirm": ("several_attempts", _DECLINED, _AGAIN, "SUCCEEDED"),
+    "confirm": ("at_once", _DECLINED, _AGAIN, "SUCCEEDED"),
     "capture": ("reserved", {}, "AUTHORIZED", "SUCCEEDED"),
     "cancel": ("reserved", {}, "AUTHORIZED", "CANCELED"),
     "refunds": ("at_once", {}, "SUCCEEDED", "SUCCEEDED"),
@@ -68,6 +68,24 @@ def test_every_example_of_a_create_ends_well(client: httpx.Client) -> None:
     assert examples.keys() == CREATED.keys()
     for name, body in examples.items():
         _wait(client, _send(client, CREATE, body)["id"], CREATED[name])
+
+
+def test_the_examples_of_filters_find_the_example_of_a_payment(client: httpx.Client) -> None:
+    """The page fills its form with all of them at once."""
+    created = _send(client, CREATE, _examples(client, CREATE)["at_once"])
+    _wait(client, created["id"], "SUCCEEDED")
+    document = client.get("/openapi.json").json()
+    sent = {}
+    for each in document["paths"][CREATE]["get"]["parameters"]:
+        shown = each.get("example", *each["schema"].get("examples", [None])[:1])
+        if isinstance(shown, dict):
+            ((key, shown),) = shown.items()
+            sent[f"{each['name']}[{key}]"] = shown
+        elif shown is not None:
+            sent[each["name"]] = shown
+    assert sent
+    page = client.get(CREATE, params=sent).json()
+    assert created["id"] in {payment["id"] for payment in page["data"]}
 
 
 @pytest.mark.parametrize("operation", LATER)
