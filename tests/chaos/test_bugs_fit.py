@@ -20,7 +20,7 @@ def _prepared(name: str, statement: str) -> bytes:
 
 
 @pytest.mark.parametrize("bug", BUGS)
-def test_a_planted_bug_fits_the_statements_and_the_tables(
+def test_a_bug_fits_the_statements_and_the_tables(
     database_url: str, bug: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What it replaces is there, and Postgres understands what stands in its place."""
