@@ -10,7 +10,7 @@ from typing import Final, Generic, TypeVar
 
 import msgspec
 
-#: Most entries: a create has two, any other command one. An entry takes about 140 bytes.
+#: Most entries: a create has two, any other command one. An entry takes about 160 bytes.
 ENTRIES_MAX: Final = 200_000
 #: Most bytes of commands kept as they are. Any other command of the window is read from the log.
 VALUES_BYTES_MAX: Final = 8 * 1024 * 1024

@@ -247,22 +247,29 @@ async def _accept(
     async with waiter_of(
         context, wait_s, named.payment_id, named.id, for_payment=is_create
     ) as waiter:
-        command, replayed = await accept(context.clock())
-        accepted = answer(command)
-        headers = {"Location": _location(accepted), **applied(waiter, wait_s)}
+        (text, location), replayed = await _answered(answer, accept(context.clock()))
+        headers = {"Location": location, **applied(waiter, wait_s)}
         if replayed:
             headers[REPLAYED] = "true"
         if waiter is not None:
             if replayed:  # what was decided before is not published again
                 await note_stored(context, operation.tenant, named, waiter)
             if await is_decided(context, request, waiter, wait_s):
-                return answer_of(accepted, waiter, headers)
-    body = accepted.model_dump_json()
-    return Response(body, status_code=202, media_type="application/json", headers=headers)
+                return answer_of(text, waiter, headers)
+    return Response(text, status_code=202, media_type="application/json", headers=headers)
 
 
-def _location(accepted: AcceptedPayment | AcceptedOperation) -> str:
-    """Returns where to read what becomes of it."""
+async def _answered(
+    answer: Callable[[C], AcceptedPayment | AcceptedOperation], accepting: Awaitable[tuple[C, bool]]
+) -> tuple[tuple[str, str], bool]:
+    """Returns the answer as JSON text and where to read what becomes of it; and if it is a replay.
+
+    A request that waits keeps these texts, and none of the models.
+    """
+    command, replayed = await accepting
+    accepted = answer(command)
     if isinstance(accepted, AcceptedPayment):
-        return f"/v1/payments/{accepted.id}"
-    return f"/v1/operations/{accepted.operation.id}"
+        location = f"/v1/payments/{accepted.id}"
+    else:
+        location = f"/v1/operations/{accepted.operation.id}"
+    return (accepted.model_dump_json(), location), replayed

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any, Final
 
 import msgspec
@@ -11,7 +11,6 @@ from starlette.responses import Response
 
 from ingress.following.waiters import Waiter
 from ingress.routes.dependencies import AppContext
-from schemas.answers import AcceptedOperation, AcceptedPayment
 
 #: Says that, and how long, a request would have waited.
 APPLIED: Final = "Preference-Applied"
@@ -48,28 +47,34 @@ async def is_decided(
     context: AppContext, request: Request, waiter: Waiter, wait_s: int | None
 ) -> bool:
     """Returns whether there was a decision within the time; false at once if the client left."""
-    if not waiter.over.done():
-        leaving = asyncio.create_task(_client_left(request))
-        ends: set[asyncio.Future[Any]] = {waiter.over, leaving}
-        try:
-            await asyncio.wait(ends, timeout=wait_s, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            leaving.cancel()
-        if leaving.done() and not waiter.over.done():
-            context.metrics.following.waits.labels("left").inc()
-            return False
+    if not waiter.over.done() and await _client_left(request, waiter, wait_s):
+        context.metrics.following.waits.labels("left").inc()
+        return False
     decided = waiter.over.done() and waiter.over.result()
     context.metrics.following.waits.labels("decided" if decided else "not_decided").inc()
     return decided
 
 
-async def _client_left(request: Request) -> None:
-    """Returns once the client has closed its connection. Its body is read by then, if it had any.
+async def _client_left(request: Request, waiter: Waiter, wait_s: int | None) -> bool:
+    """Returns at the end of the wait, and whether that is because the client left.
 
-    It never fails: without this a client that left would only be waited for in vain.
+    It waits for what the client sends: that it left, as its body is read by then. The end of the
+    wait ends that like a timeout, so a waiting request needs no task of its own beside it.
     """
-    while (await request.receive())["type"] != "http.disconnect":
-        pass
+    loop = asyncio.get_running_loop()
+    try:
+        async with asyncio.timeout(wait_s) as limit:
+
+            def end(_over: object) -> None:
+                with suppress(RuntimeError):  # it has ended already
+                    limit.reschedule(loop.time())
+
+            waiter.over.add_done_callback(end)
+            while (await request.receive())["type"] != "http.disconnect":
+                pass
+    except TimeoutError:
+        return False
+    return not waiter.over.done()
 
 
 def applied(waiter: Waiter | None, wait_s: int | None) -> dict[str, str]:
@@ -77,17 +82,16 @@ def applied(waiter: Waiter | None, wait_s: int | None) -> dict[str, str]:
     return {} if waiter is None else {APPLIED: f"wait={wait_s}"}
 
 
-def answer_of(
-    accepted: AcceptedPayment | AcceptedOperation, waiter: Waiter, headers: dict[str, str]
-) -> Response:
+def answer_of(accepted: str, waiter: Waiter, headers: dict[str, str]) -> Response:
     """Returns the answer with the operation as it was decided; of a create with the payment too.
 
-    Both are passed on as they were published.
+    Both are passed on as they were published. ``accepted`` is the answer that there was without a
+    wait, as JSON text: all that a request that waits has to keep.
     """
-    body: dict[str, Any] = accepted.model_dump(mode="json")
+    body: dict[str, Any] = msgspec.json.decode(accepted)
     if waiter.operation is not None:
         body["operation"] = msgspec.Raw(waiter.operation.encode())
-    if isinstance(accepted, AcceptedPayment):
+    if waiter.for_payment:
         known = waiter.payment
         body["status"] = waiter.payment_status
         body["payment"] = None if known is None else msgspec.Raw(known.encode())

@@ -162,10 +162,9 @@ BUGS: Final = (
     ),
     Bug(
         "ingress",
-        "ingress.routes.payment_commands:_location",
-        "if isinstance(accepted, AcceptedPayment):",
-        'if getattr(accepted, "payment_id", ""): return f"/v1/payments/{accepted.payment_id}"\n'
-        "    if isinstance(accepted, AcceptedPayment):",
+        "ingress.routes.payment_commands:_answered",
+        'f"/v1/operations/{accepted.operation.id}"',
+        'f"/v1/payments/{accepted.payment_id}"',
         "a client that follows Location does not learn of a rejection",
         (_COMMANDS.format("an_operation_is_published_and_accepted"),),
     ),

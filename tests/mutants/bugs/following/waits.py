@@ -132,9 +132,9 @@ BUGS: Final = (
     ),
     Bug(
         "ingress",
-        "ingress.routes.waiting:is_decided",
-        "{waiter.over, leaving}",
-        "{waiter.over}",
+        "ingress.routes.waiting:_client_left",
+        'while (await request.receive())["type"] != "http.disconnect": pass',
+        "await waiter.over",
         "a client that left occupies its waiter until the end",
         (_WAITS.format("a_client_that_leaves_frees_its_waiter"),),
         servers=True,
