@@ -1,5 +1,6 @@
 """What ends a wait, and how many requests may wait."""
 
+import asyncio
 import json
 from typing import Any, Final
 
@@ -75,7 +76,7 @@ async def test_a_payment_that_left_ends_a_creates_wait_though_its_operation_is_n
     """A webhook may be here before the answer to our own call."""
     waiter = of_create(waiters)
     waiters.take([operation("applied", 1), version(2, "SUCCEEDED")])
-    assert await waiter.over
+    assert await asyncio.wait_for(waiter.over, 5)
     assert json.loads(waiter.operation or "")["status"] == "applied"
 
 

@@ -38,11 +38,12 @@ def test_another_command_is_found_by_its_event_alone() -> None:
     assert (window.create_of("pay_a"), window.command_of("cmd_1")) == (None, (0, 0))
 
 
-def test_of_two_creates_of_a_payment_the_first_counts() -> None:
+@pytest.mark.parametrize("entries_max", [4, 100])
+def test_of_two_creates_of_a_payment_the_first_counts(entries_max: int) -> None:
     """As in the stream. A retry is published twice at times, and another body under the key."""
-    window = CommandWindow(entries_max=4)
+    window = CommandWindow(entries_max=entries_max)
     window.restart({0: 0})
-    for offset in (0, 1, 2):  # the window turns in between
+    for offset in (0, 1, 2):  # a small window turns in between
         window.add(0, offset, b"pay_a", create(offset // 2))
     assert (window.create_of("pay_a"), window.command_of("cmd_0")) == ((0, 0), (0, 0))
 
