@@ -18,6 +18,8 @@ Connection = AsyncConnection[tuple[Any, ...]]
 #: By table: which old rows may be deleted. Inputs that wait stay, whatever they wait for, and so do
 #: all of a quarantined payment.
 DELETABLE: Final = {
+    # before its command's input: a command that is decided again must find no end of it
+    "operations": "status <> 'applied'",
     "inbox_rest": """outcome not in ('parked', 'quarantined')
         and not exists (select from quarantines q where q.payment_id = inbox_rest.payment_id)""",
     "duplicates_rest": "true",
@@ -25,7 +27,6 @@ DELETABLE: Final = {
     "ignored_webhooks": "true",
     "published_parts": "true",
     "notices": "outcome is not null",
-    "operations": "status <> 'applied'",
 }
 
 #: Rows that another transaction has locked are skipped; a later round deletes them.
