@@ -300,12 +300,14 @@ async def _reading(store: Store) -> None:
     tenants = await store.rows("select tenant from payments group by 1 order by count(*) desc")
     for (tenant,) in (tenants[0], tenants[-1]):
         await list_by_everything(connection, tenant, store.now)
-        ((payment_id, operation_id),) = await store.rows(
-            """select payment_id, operation_id from inbox where tenant = %s
+        ((payment_id, operation_id, event_id),) = await store.rows(
+            """select payment_id, operation_id, event_id from inbox where tenant = %s
                and operation_id is not null limit 1""",
             tenant,
         )
         assert await reads.first_input(connection, operation_id, tenant) is not None
+        command = await reads.operation(connection, "op_none", payment_id, event_id, tenant)
+        assert command is not None
         assert await reads.snapshot(connection, payment_id, tenant) is not None
         assert await reads.waiting(connection, payment_id, tenant) is not None
         await connection.commit()
