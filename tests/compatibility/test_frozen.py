@@ -11,6 +11,16 @@ from tools.generate import NAMES
 EVERY_FILE = {f"{name}.schema.json" for name in NAMES} | {"openapi.json", "asyncapi.json"}
 
 
+def test_no_format_has_changed_but_by_additions() -> None:
+    """A client and a consumer that were written for the frozen formats go on working.
+
+    If this fails, the change breaks somebody: docs/compatibility.md says what to do instead.
+    """
+    frozen = formats.frozen()
+    assert frozen.keys() == EVERY_FILE
+    assert formats.incompatible(frozen, formats.current()) == []
+
+
 def test_every_format_that_others_have_is_compared() -> None:
     """The bodies and operations of the API, the topics that others read, and what the log keeps."""
     found = formats.current()

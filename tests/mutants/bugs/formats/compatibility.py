@@ -11,7 +11,15 @@ _READERS: Final = _SCHEMAS.format("a_change_that_breaks_readers_is_refused")
 _SENDERS: Final = _SCHEMAS.format("a_change_that_breaks_senders_is_refused")
 _CLIENTS: Final = _DOCUMENTS.format("a_change_that_breaks_clients_is_refused")
 
-BUGS: Final = tuple(
+_GATE: Final = Bug(
+    "ingress",
+    "schemas.state:RefundState",
+    'Annotated[MinorUnits, Field(description="Minor units of the payment\'s currency.")]',
+    'Annotated[MinorUnits | None, Field(description="Minor units of the payment\'s currency.")]',
+    "a refund without an amount reaches consumers that have none without",
+    (_FROZEN.format("no_format_has_changed_but_by_additions"),),
+)
+_OF_TOOLS: Final = tuple(
     Bug("ingress", f"tools.{symbol}", expression, replacement, consequence, (test,))
     for symbol, expression, replacement, consequence, test in (
         (
@@ -100,3 +108,4 @@ BUGS: Final = tuple(
         ),
     )
 )
+BUGS: Final = (_GATE, *_OF_TOOLS)
