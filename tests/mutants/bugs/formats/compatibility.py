@@ -16,7 +16,7 @@ _GATE: Final = Bug(
     "schemas.state:RefundState",
     'Annotated[MinorUnits, Field(description="Minor units of the payment\'s currency.")]',
     'Annotated[MinorUnits | None, Field(description="Minor units of the payment\'s currency.")]',
-    "a refund without an amount reaches consumers that have none without",
+    "a refund may come without an amount, which no consumer expects",
     (_FROZEN.format("no_format_has_changed_but_by_additions"),),
 )
 _OF_TOOLS: Final = tuple(
