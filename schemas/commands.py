@@ -10,7 +10,7 @@ from pydantic import Field, TypeAdapter
 from schemas.model import (
     CAPTURE_METHOD,
     DESCRIPTION,
-    MAX_ATTEMPTS,
+    MAX_ATTEMPTS_ASKED,
     METADATA,
     ORDER_REFERENCE,
     Amount,
@@ -68,7 +68,7 @@ class PaymentTerms(Model):
         Field(description="The provider's token of a payment method."),
     ]
     capture_method: Annotated[CaptureMethod, CAPTURE_METHOD] = "automatic"
-    max_attempts: Annotated[int, Field(strict=True, ge=1, le=10), MAX_ATTEMPTS] = 1
+    max_attempts: Annotated[int, Field(strict=True, ge=1, le=10), MAX_ATTEMPTS_ASKED] = 1
     return_url: Annotated[
         ShortText | None,
         Field(description="Where the customer returns to; null if it was left out."),

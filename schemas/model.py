@@ -72,6 +72,9 @@ CAPTURE_METHOD: Final = Field(
     "reserved until a capture (manual)."
 )
 MAX_ATTEMPTS: Final = Field(
+    description="How many attempts the customer has, each with a payment method of its own."
+)
+MAX_ATTEMPTS_ASKED: Final = Field(
     description="How many attempts the customer has, each with a payment method of its own. By "
     "default 1: the first decline cancels the payment, which ends FAILED, and a confirm with "
     "another card is rejected. Send 2 to 10 to offer another card: then a declined payment is in "
