@@ -13,6 +13,7 @@ from psycopg import Connection
 
 from ingress.app import Followed
 from ingress.database import Database
+from ingress.following import accepted as accepted_commands
 from ingress.following.window import CommandWindow
 from ingress.metrics import Metrics
 from schemas import identity
@@ -76,6 +77,24 @@ async def test_a_payment_is_read_from_another_replica_right_after_its_202(
             shown = response.json()
             for name in FULL.keys() & Payment.model_fields.keys() | {"expires_at"}:
                 assert shown[name] == accepted[name], name
+
+
+async def test_a_read_waits_for_the_log_to_be_read_to_its_end(
+    opened: Opened, kafka_bootstrap: str, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As of the request: a replica that is behind says neither 404 nor 503 at once."""
+    monkeypatch.setattr(accepted_commands, "CATCH_UP_S", 10.0)
+    async with opened(kafka_bootstrap, database) as one, opened(kafka_bootstrap, database) as other:
+        await asyncio.gather(one.connected(), other.connected())
+        follower = other.commands._follower
+        follower.pause()
+        accepted = await created(one, "order-1")
+        answer = asyncio.create_task(other.client.get(f"/v1/payments/{accepted['id']}"))
+        done, _ = await asyncio.wait({answer}, timeout=0.5)
+        assert not done
+        assert follower._reading is not None
+        follower._reading.resume(*follower._positions)
+        assert (await answer).status_code == 200
 
 
 async def test_what_nobody_sent_is_404(

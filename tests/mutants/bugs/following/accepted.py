@@ -58,7 +58,7 @@ BUGS: Final = (
         "await self._follower.catch_up([partition])",
         "await self._follower.catch_up([])",
         "a payment is 404 in the moments after its 202",
-        (_WRITES.format("a_payment_is_read_from_another_replica_right_after_its_202"),),
+        (_WRITES.format("a_read_waits_for_the_log_to_be_read_to_its_end"),),
         servers=True,
     ),
     Bug(
