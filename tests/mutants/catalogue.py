@@ -21,7 +21,7 @@ from tests.mutants.bugs import (
 )
 from tests.mutants.bugs.accounts import apart, copies, followed, kept, notices
 from tests.mutants.bugs.answers import finding, operations
-from tests.mutants.bugs.examples import consumers
+from tests.mutants.bugs.examples import consumers, shop
 from tests.mutants.bugs.following import accepted, waits
 from tests.mutants.bugs.formats import compatibility, documents
 from tests.mutants.bugs.reports import (
@@ -82,6 +82,7 @@ BUGS: Final[tuple[Bug, ...]] = (
     *left.BUGS,
     *apart.BUGS,
     *consumers.BUGS,
+    *shop.BUGS,
     *copies.BUGS,
     *kept.BUGS,
     *listed.BUGS,

@@ -148,7 +148,7 @@ async def test_an_operation_keeps_its_last_status(topics: Topics, start: Start) 
         await topics.operation(status)
     for status, code in (("applied", None), ("refused", "card_declined"), ("applied", None)):
         await topics.operation(status, code, "op_refused")
-    await topics.operation("rejected", "payment_final", "op_rejected")
+    await topics.operation("rejected", "wrong_status", "op_rejected")
     await topics.operation("applied", None, "op_applied")
     consumer = start(topics.bootstrap, topics.group, **topics.variables)
 
@@ -159,7 +159,7 @@ async def test_an_operation_keeps_its_last_status(topics: Topics, start: Start) 
     assert consumer.rows().operations == {
         OPERATION: ("done", None),
         "op_refused": ("refused", "card_declined"),
-        "op_rejected": ("rejected", "payment_final"),
+        "op_rejected": ("rejected", "wrong_status"),
         "op_applied": ("applied", None),
     }
 
