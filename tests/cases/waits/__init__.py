@@ -1,0 +1,1 @@
+"""Cases of clients that wait for a decision, or read at once."""
