@@ -20,6 +20,8 @@ from payments_client.models import (
 )
 
 WITHIN_S: Final = 30.0
+#: Shorter than httpx's own time-out. An answer that has not waited is possible, too.
+WAIT: Final = "wait=3"
 _ENDS: Final = {Status.SUCCEEDED, Status.FAILED, Status.CANCELED}
 
 
@@ -27,7 +29,7 @@ def _ended(client: AuthenticatedClient, payment_id: str) -> Payment:
     """Reads the payment until it has ended. A problem is no payment: nothing is known of it yet."""
     deadline = time.monotonic() + WITHIN_S
     while time.monotonic() < deadline:
-        found = get_payment.sync(payment_id, client=client)
+        found = get_payment.sync(payment_id, client=client, prefer=WAIT)
         if isinstance(found, Payment) and found.status in _ENDS:
             return found
         time.sleep(0.1)  # polling interval

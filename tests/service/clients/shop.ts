@@ -23,7 +23,8 @@ async function create(amount: number, paymentMethod: string) {
 async function ended(id: string): Promise<Payment> {
   const deadline = Date.now() + WITHIN_MS;
   while (Date.now() < deadline) {
-    const { data } = await client.GET("/v1/payments/{id}", { params: { path: { id } } });
+    const params = { path: { id }, header: { Prefer: "wait=3" } };
+    const { data } = await client.GET("/v1/payments/{id}", { params });
     if (data && ["SUCCEEDED", "FAILED", "CANCELED"].includes(data.status)) return data;
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
