@@ -148,7 +148,7 @@ def test_an_input_before_its_payment_is_parked_with_a_reason() -> None:
 
 
 #: Amounts and attempts in a reason; no other number may be there.
-_KNOWN_NUMBERS: Final = re.compile(r"attempt \d+|\d+\.\d\d EUR")
+_KNOWN_NUMBERS: Final = re.compile(r"attempt \d+|max_attempts is \d+|\d+\.\d\d EUR")
 _BARE_NUMBER: Final = re.compile(r"(?<![\w.:+-])-?\d+(?![\w.:+-])")
 
 
