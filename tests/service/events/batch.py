@@ -120,7 +120,7 @@ class _Player:
         """Runs one row on a new payment; each step waits until the previous one is recorded."""
         payment_id = await self.client.create({**BODY, **row.body})
         path = f"/v1/payments/{payment_id}"
-        await self.client.wait_for(payment_id, lambda _: True)
+        await self.client.wait_for(payment_id, lambda payment: bool(payment["version"]))
         subject = Subject(name, began, payment_id)
         event_before = None
         for report in row.first:
