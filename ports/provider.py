@@ -173,6 +173,8 @@ class Unknown:
     repeats: bool = False
     #: The provider was asked and answered, but what it said proves nothing.
     is_available: bool = False
+    #: From then on another look-up proves something, so it is not waited for longer.
+    provable_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -249,7 +249,9 @@ class Dispatcher:
         except ProviderUnavailableError as error:
             has_answered = isinstance(error, MissingError)
             return Unknown(f"can't be looked up: {error}", is_available=has_answered)
-        return found or (_NEVER_HAPPENED if is_complete else _NOT_LISTED)
+        if is_complete:
+            return found or _NEVER_HAPPENED
+        return found or replace(_NOT_LISTED, provable_at=complete_at)
 
     async def _reschedule(self, claimed: ClaimedCall, outcome: Unknown | NotNow | NotSent) -> bool:
         """Sets when the call is due again. Returns whether the claim was still ours."""
@@ -264,6 +266,9 @@ class Dispatcher:
             return await self._store.retry(claimed, now + timedelta(seconds=wait_s), error)
         retry_after = timedelta(seconds=outcome.retry_after_s or 0)
         wait = max(self._backoff(claimed), retry_after)
+        if outcome.provable_at is not None:
+            spread = timedelta(seconds=self._rng.uniform(0, SPREAD_S))
+            wait = min(wait, max(outcome.provable_at - now, timedelta(0)) + spread)
         is_ours = await self._store.retry(claimed, now + wait, error)
         log.warning(
             "call.outcome_unknown",

@@ -1,11 +1,12 @@
 """What a look-up does not find has not happened only once the provider's lists are complete."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
 from ports.provider import Acknowledged, NotNow, Unknown
 from processor.worker.calls.absences import REMEMBERED_MAX, Absences
+from processor.worker.calls.dispatcher import SPREAD_S
 from tests.support.builders import NOW, Clock
 from tests.support.programs.calling import KEY, KEY_S, MAX_S, SETTLES_S, Caller
 
@@ -45,6 +46,17 @@ async def test_after_a_replay_a_call_never_happened_when_the_list_is_complete(
         await _round_at(caller, clock, after_s)
     assert caller.provider.keys == [KEY, KEY, KEY, f"{KEY}.1", f"{KEY}.1"]
     assert await caller.row("key_generation") == (2,)
+
+
+@pytest.mark.anyio
+async def test_what_can_be_proved_is_not_waited_for_longer(caller: Caller, clock: Clock) -> None:
+    """However long the back-off is by then: of ten tries the last is due when the list is whole."""
+    caller.provider.responses = [REPLAYED] * 12
+    caller.provider.found = [None] * 12
+    for after_s in range(11):
+        await _round_at(caller, clock, after_s * (SETTLES_S - 1) / 10)
+    (due,) = await caller.row("next_attempt_at")
+    assert datetime.fromisoformat(due) <= NOW + timedelta(seconds=SETTLES_S + SPREAD_S)
 
 
 @pytest.mark.anyio

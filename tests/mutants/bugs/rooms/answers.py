@@ -229,10 +229,19 @@ BUGS: Final = (
     Bug(
         "worker",
         "processor.worker.calls.dispatcher:Dispatcher._look_up",
-        "_NEVER_HAPPENED if is_complete else _NOT_LISTED",
+        "replace(_NOT_LISTED, provable_at=complete_at)",
         "_NEVER_HAPPENED",
         "a call whose event is listed late is made a second time, under the next key",
         (_ABSENCES.format("an_event_that_is_listed_late_is_not_done_a_second_time"),),
+        servers=True,
+    ),
+    Bug(
+        "worker",
+        "processor.worker.calls.dispatcher:Dispatcher._reschedule",
+        "outcome.provable_at is not None",
+        "False",
+        "a call that never happened waits for its back-off long after that can be proved",
+        (_ABSENCES.format("what_can_be_proved_is_not_waited_for_longer"),),
         servers=True,
     ),
     Bug(
