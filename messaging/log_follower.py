@@ -8,7 +8,7 @@ import asyncio
 import random
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from time import monotonic
-from typing import Any, Final, Self
+from typing import Final, Self
 
 from aiokafka import ConsumerRecord, TopicPartition
 
@@ -192,7 +192,6 @@ class LogFollower:
 
         They answer the requests of a connection in their order, so questions need another one.
         """
-        limits: dict[str, Any] = fetching(*self._topics)
         return TolerantConsumer(
             bootstrap_servers=self._bootstrap,
             client_id="payments-ingress",
@@ -200,7 +199,7 @@ class LogFollower:
             enable_auto_commit=False,
             auto_offset_reset="none",
             request_timeout_ms=request_timeout_ms,
-            **limits | {"max_partition_fetch_bytes": FETCHED_BYTES},
+            **fetching(*self._topics) | {"max_partition_fetch_bytes": FETCHED_BYTES},
         )
 
     async def _extent(self, asking: TolerantConsumer) -> Extent:

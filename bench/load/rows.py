@@ -22,8 +22,9 @@ from schemas.commands import CommandBase
 from schemas.topics import PAYMENT_COMMANDS
 
 EMPTY: Final = """
-    truncate payments, payment_versions, publications, unpublished_versions, refunds,
-        disputes, inbox, duplicates, dead_letters, quarantines, provider_calls, unrouted"""
+    truncate payments, payment_versions, publications, unpublished_versions, operations,
+        unpublished_operations, payment_labels, open_matters, refunds, disputes, inbox, duplicates,
+        dead_letters, quarantines, provider_calls, unrouted"""
 #: Outcomes that this workload must not end in.
 WRONG: Final = frozenset({"parked", "rejected", "conflict", "quarantined"})
 CHUNK: Final = 500

@@ -180,7 +180,7 @@ class BatchProcessor:
             await self._send(left, {p.publication_id for p in left})
             self._republications += 1
         with best_effort("metrics"):
-            self._metrics.republished.inc(len(left))
+            self._metrics.republished.inc(sum(isinstance(p, PublishableVersion) for p in left))
 
     def _split_duplicates(
         self, batch: Sequence[DecodedInput]
