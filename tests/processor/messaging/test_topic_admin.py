@@ -206,7 +206,7 @@ async def test_a_log_that_outlives_the_history_is_named(
     assert await outliving(settings(kafka_bootstrap), 100.0) == ([expected] if said else [])
 
 
-@pytest.mark.parametrize(("history", "warned"), [("7776000", 0), ("7775999", 5)])
+@pytest.mark.parametrize(("history", "warned"), [("7776000", 0), ("7775999", 6)])
 def test_the_command_warns_of_a_log_that_outlives_the_history(
     kafka_bootstrap: str,
     monkeypatch: pytest.MonkeyPatch,
