@@ -265,8 +265,8 @@ BUGS: Final = (
     Bug(
         "worker",
         "processor.worker.calls.dispatcher:Dispatcher._look_up",
-        "_NEVER_HAPPENED if is_complete",
-        "_NEVER_HAPPENED if self._clock() >= complete_at",
+        "if is_complete: return",
+        "if self._clock() >= complete_at: return",
         "a list that was read before it was complete proves that nothing happened",
         (_ABSENCES.format("a_list_that_became_complete_during_a_look_up_proves_nothing"),),
         servers=True,
