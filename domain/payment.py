@@ -9,6 +9,7 @@ from datetime import datetime
 
 from msgspec import Struct
 
+from domain.call_key import Operation
 from domain.inputs import (
     DisputeFact,
     Failure,
@@ -91,10 +92,11 @@ class Dispute(Struct, frozen=True, omit_defaults=True):
 
 
 class OpenOperation(Struct, frozen=True):
-    """An applied operation that has no end yet."""
+    """An applied operation that has no end yet. Its type and name make its provider call's key."""
 
-    #: Key of the provider call that it needs.
-    call: str
+    #: What it asked for, and what distinguishes its provider call from others of that kind.
+    type: Operation
+    name: str
     #: When its command came.
     received_at: datetime
 

@@ -36,7 +36,8 @@ def with_changes(
         if change is not None:
             changes.append(change)
         if decision.outcome is Outcome.APPLIED and after is not None:
-            opened = OpenOperation(_call_of(body, after, payment_id), input_.received_at)
+            key = _call_of(body, after, payment_id)
+            opened = OpenOperation(key.operation, key.name, input_.received_at)
             operations = {**after.open_operations, input_.event_id: opened}
             after = replace(after, open_operations=operations)
     if after is not None and after is not before and after.open_operations:
@@ -72,29 +73,34 @@ def _decided(command: Command, input_: Input, decision: Decision) -> OperationCh
     )
 
 
-def _call_of(command: Command, after: Payment, payment_id: str) -> str:
+def _call_of(command: Command, after: Payment, payment_id: str) -> CallKey:
     """The key of the provider call that an applied command needs."""
     match command:
         case Create():
-            key = CallKey.create(payment_id)
+            return CallKey.create(payment_id)
         case Confirm():
-            key = CallKey.confirm(payment_id, len(after.attempts))
+            return CallKey.confirm(payment_id, len(after.attempts))
         case Capture():
-            key = CallKey.capture(payment_id, after.capture.number if after.capture else 1)
+            return CallKey.capture(payment_id, after.capture.number if after.capture else 1)
         case Cancel():
-            key = CallKey.cancel(payment_id, after.cancel_refusals + 1)
+            return CallKey.cancel(payment_id, after.cancel_refusals + 1)
         case _:
-            key = CallKey.refund(payment_id, command.refund_id)
-    return str(key)
+            return CallKey.refund(payment_id, command.refund_id)
+
+
+def call_of(payment_id: str, operation: OpenOperation) -> str:
+    """The key of the provider call that an open operation waits for."""
+    return str(CallKey(payment_id, operation.type, operation.name))
 
 
 def _ended(after: Payment, input_: Input, decision: Decision) -> Iterator[OperationChange]:
     """The changes of open operations that are done or refused now."""
     result = input_.body if isinstance(input_.body, CallResult) else None
     for event_id, operation in after.open_operations.items():
-        if result is not None and result.call_key == operation.call:
+        call = call_of(after.id, operation)
+        if result is not None and result.call_key == call:
             yield _end(after, event_id, operation, input_, result.refusal, decision.reason)
-        elif is_final(after.status) and operation.call not in after.calls:
+        elif is_final(after.status) and call not in after.calls:
             yield _overtaken(after, event_id, operation, input_)
 
 
@@ -103,8 +109,7 @@ def _overtaken(
 ) -> OperationChange:
     """The end of an operation whose payment ended before the provider was asked."""
     why = f"the payment is {after.status}, and the provider was not asked"
-    key = CallKey.parse(operation.call)
-    is_cancel = key is not None and key.operation is Operation.CANCEL
+    is_cancel = operation.type is Operation.CANCEL
     is_done = is_cancel and after.status is Status.CANCELED
     refusal = None if is_done else Failure(PAYMENT_ENDED, why)
     return _end(after, event_id, operation, input_, refusal, why)
@@ -118,18 +123,15 @@ def _end(
     refusal: Failure | None,
     reason: str,
 ) -> OperationChange:
-    key = CallKey.parse(operation.call)
-    if key is None:
-        raise ValueError(f"operation {event_id} has no call key: {operation.call}")
     return OperationChange(
         event_id=event_id,
-        type=key.operation,
+        type=operation.type,
         tenant=after.tenant,
         status=OperationStatus.DONE if refusal is None else OperationStatus.REFUSED,
         code=None if refusal is None else refusal.code,
         reason=reason if refusal is None else refusal.message,
         version=after.version,
-        refund_id=key.name if key.operation is Operation.REFUND else None,
+        refund_id=operation.name if operation.type is Operation.REFUND else None,
         received_at=operation.received_at,
         updated_at=max(operation.received_at, input_.received_at),
     )

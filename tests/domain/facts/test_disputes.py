@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 
 from domain.facts import disputes
-from domain.inputs import DisputeFact, Movement
+from domain.inputs import DisputeFact, FraudWarningFact, Movement
 from domain.status import DisputeStatus, MovementKind, Outcome
-from domain.view import refundable, snapshot
+from domain.view import has_open_matter, refundable, snapshot
 from tests.domain.histories.builders import (
     adjusted,
     at,
@@ -176,3 +176,24 @@ def test_a_warning_is_published_and_its_older_fact_is_stale() -> None:
         assert word in decision.reason
     (published,) = snapshot(story.existing).fraud_warnings
     assert (published.id, published.type, published.actionable) == ("fw_1", "misc", False)
+
+
+@pytest.mark.parametrize(
+    ("fact", "is_open"),
+    [
+        (dispute_fact("dp_1", DisputeStatus.NEEDS_RESPONSE, 9), True),
+        (dispute_fact("dp_1", DisputeStatus.WARNING_NEEDS_RESPONSE, 9), True),
+        (dispute_fact("dp_1", DisputeStatus.UNDER_REVIEW, 9), False),
+        (dispute_fact("dp_1", DisputeStatus.LOST, 9), False),
+        (fraud_warning("fw_1", 9), True),
+        (fraud_warning("fw_1", 9, actionable=False), False),
+    ],
+)
+def test_what_can_still_be_answered_is_an_open_matter(
+    fact: DisputeFact | FraudWarningFact, *, is_open: bool
+) -> None:
+    """A dispute that needs a response, or a warning that a refund may still answer."""
+    replay = replay_until("succeeded")
+    assert not has_open_matter(snapshot(replay.existing))
+    replay.deliver(received(fact))
+    assert has_open_matter(snapshot(replay.existing)) is is_open

@@ -8,6 +8,7 @@ from msgspec.structs import replace
 
 from domain.decide import decide
 from domain.inputs import CallResult, Command, Fact
+from domain.operations.changes import call_of
 from domain.status import CancelCause, OperationStatus, Outcome, ProviderStatus, RejectionCode
 from tests.domain.histories.builders import (
     DECLINED,
@@ -64,7 +65,8 @@ def test_an_applied_command_names_the_version_it_led_to(
     assert (change.version, change.reason) == (replay.existing.version, decision.reason)
     assert (change.received_at, change.updated_at) == (at(40), at(40))
     assert (change.tenant, change.refund_id) == (TENANT, getattr(command, "refund_id", None))
-    assert replay.existing.open_operations[_event_id(command)].call == key(call)
+    opened = replay.existing.open_operations[_event_id(command)]
+    assert call_of(PAYMENT, opened) == key(call)
 
 
 @every_command

@@ -27,7 +27,7 @@ BUGS: Final = (
     Bug(
         "domain",
         "domain.operations.changes:_ended",
-        "elif is_final(after.status) and operation.call not in after.calls:",
+        "elif is_final(after.status) and call not in after.calls:",
         "elif False:",
         "a cancel of a payment that ended before the provider was asked is never answered",
         (_DOMAIN.format("a_cancel_ends_with_a_payment_that_ended_before_the_provider_was_asked"),),
@@ -35,7 +35,7 @@ BUGS: Final = (
     Bug(
         "domain",
         "domain.operations.changes:_ended",
-        "is_final(after.status) and operation.call not in after.calls",
+        "is_final(after.status) and call not in after.calls",
         "is_final(after.status)",
         "an operation that the provider still carries out is refused",
         (_DOMAIN.format("what_a_fact_shows_first_is_done_once_the_provider_answers"),),
