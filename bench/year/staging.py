@@ -24,6 +24,8 @@ DROP: Final = "drop schema year_fill cascade"
 MARK: Final = "UNIQUEUNIQUEUNIQUE"
 _ID: Final = r"([a-z]{2,4}_)[A-Za-z0-9]{18}([A-Za-z0-9]{6,})"
 _IN_TEXT: Final = re.compile(rf"(?<![A-Za-z0-9_]){_ID}")
+#: An operation's ID goes on with its command's.
+_COMMAND_IN_ID: Final = rf"(\mop_{MARK}[a-z2-7]{{12}}_)[a-z2-7]{{18}}([a-z2-7]{{8}})"
 #: Numbers that a copy can't share with its template.
 NUMBERS: Final = ("publication_id", "decided")
 #: Each template has offsets of its own, and so has each copy: as few as there can be.
@@ -195,9 +197,9 @@ def _stage(
             sql.SQL("update {} set {}").format(
                 rows,
                 sql.SQL(", ").join(
-                    sql.SQL("{0} = regexp_replace({0}, {1}, {2}, 'g')").format(
-                        sql.Identifier(c.name), rf"\m{_ID}", rf"\1{MARK}\2"
-                    )
+                    sql.SQL(
+                        "{0} = regexp_replace(regexp_replace({0}, {1}, {3}, 'g'), {2}, {3}, 'g')"
+                    ).format(sql.Identifier(c.name), rf"\m{_ID}", _COMMAND_IN_ID, rf"\1{MARK}\2")
                     for c in texts
                 ),
             )

@@ -48,7 +48,7 @@ UNKNOWN_TABLE = """
     end $$;
     create trigger noted after insert on payments for each row execute function note()"""
 #: Nothing is too young, and nothing has to be on the empty topic.
-TIMES = Times(before=ALWAYS, kept=datetime.now(UTC), is_live=True)
+TIMES = Times(on_topic=ALWAYS, before=ALWAYS, kept=datetime.now(UTC), is_live=True)
 
 
 @pytest.fixture(scope="module")

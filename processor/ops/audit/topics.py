@@ -128,7 +128,10 @@ def _note_state(record: ConsumerRecord[bytes, bytes], ranges: Ranges) -> None:
 
 
 def _note_operation(record: ConsumerRecord[bytes, bytes], ranges: Ranges) -> None:
-    operation_id, _, status = dict(record.headers)["ce_id"].decode().rpartition(":")
+    event_id = dict(record.headers).get("ce_id")
+    if event_id is None:
+        return  # the service wrote none such, and no answer is missing because of it
+    operation_id, _, status = event_id.decode().rpartition(":")
     ranges.answer((record.key or b"").decode(), operation_id, status, digest(record.value or b""))
 
 

@@ -14,12 +14,13 @@ from fastapi import FastAPI
 
 from ingress.database import Database
 from schemas.answers import AcceptedOperation, DecidedPayment
+from schemas.headers import Headers, cloud_event, operation_event
 from schemas.http import Payment
 from schemas.identity import payment_id
 from schemas.operations import Operation
 from schemas.topics import PAYMENT_OPERATIONS, PAYMENT_STATE
 from tests.ingress.following.conftest import Opened, Replica
-from tests.ingress.harness import PAYMENT, keyed
+from tests.ingress.harness import NOW, PAYMENT, keyed
 from tests.ingress.store import StoredPayment
 from tests.support.waiting import until
 
@@ -60,17 +61,20 @@ class Stream:
             }
         ).model_dump(mode="json")
         value = {name: shown[name] for name in shown if name != "quarantined"}
-        await self._send(PAYMENT_STATE, accepted["id"], value)
+        headers = cloud_event(accepted["id"], number, NOW, 1)
+        await self._send(PAYMENT_STATE, accepted["id"], value, headers)
         return shown
 
     async def operation(self, accepted: Any, status: str, **more: Any) -> dict[str, Any]:
         """Publishes a change of an accepted operation. Returns it."""
         changed: dict[str, Any] = accepted["operation"] | {"status": status, **more}
-        await self._send(PAYMENT_OPERATIONS, changed["payment_id"], changed)
+        headers = operation_event(changed["id"], status, changed["payment_id"], NOW)
+        await self._send(PAYMENT_OPERATIONS, changed["payment_id"], changed, headers)
         return changed
 
-    async def _send(self, topic: str, key: str, value: Any) -> None:
-        await self._producer.send_and_wait(topic, json.dumps(value).encode(), key.encode())
+    async def _send(self, topic: str, key: str, value: Any, headers: Headers) -> None:
+        text = json.dumps(value).encode()
+        await self._producer.send_and_wait(topic, text, key.encode(), headers=list(headers))
 
 
 @pytest.fixture
