@@ -1,5 +1,6 @@
-"""A consumer of ``examples/`` with a table of its own."""
+"""A consumer of ``examples/`` with a table of its own. No payment of these tests is left open."""
 
+import asyncio
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,8 +8,16 @@ from pathlib import Path
 import pytest
 
 from sandbox.supervision.processes import Command
+from tests.service.ending import end_all
 from tests.service.examples.consumers import CONSUMERS, Example, Rows
+from tests.service.stack import Stack
 from tests.support.managed_process import ManagedProcess
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _ends_payments(stack: Stack) -> Iterator[None]:
+    yield
+    asyncio.run(end_all(stack))
 
 
 @dataclass

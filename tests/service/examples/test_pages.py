@@ -9,13 +9,12 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-import httpx
 import pytest
 
 from domain.status import RejectionCode
 from sandbox.client import PaymentsClient
 from sandbox.environment import write_environment
-from sandbox.stories import STORIES, status
+from sandbox.stories import STORIES
 from sandbox.topology import PROJECT
 from tests.service.examples.consumers import NEEDS_PYTHON, PYTHON
 from tests.service.stack import Stack
@@ -59,7 +58,6 @@ def test_every_command_of_the_page_for_apps_is_answered_as_it_shows(
         cwd=tmp_path, check=False, capture_output=True, text=True, timeout=ENDS_WITHIN_S,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    asyncio.run(_cancel_what_waits(stack))
     number, found = -1, {}
     for language, text in blocks:
         if language == "sh":
@@ -69,18 +67,6 @@ def test_every_command_of_the_page_for_apps_is_answered_as_it_shows(
             found[commands[number]] = _missing(json.loads(text), given)
     assert {command: lines for command, lines in found.items() if lines} == {}
     assert len(found) >= 9
-
-
-async def _cancel_what_waits(stack: Stack) -> None:
-    """The page's customer never comes back: others look at the ends of all payments."""
-    headers = {"Authorization": f"Bearer {stack.api_key}"}
-    async with httpx.AsyncClient(base_url=stack.url, headers=headers, timeout=60.0) as client:
-        found = (await client.get("/v1/payments?status=REQUIRES_ACTION")).json()["data"]
-        for payment_id in (payment["id"] for payment in found):
-            path = f"/v1/payments/{payment_id}/cancel"
-            await client.post(path, json={}, headers={"Idempotency-Key": "nobody comes back"})
-            async with PaymentsClient(stack.url, stack.api_key) as payments:
-                await payments.wait_for(payment_id, status("CANCELED"))
 
 
 async def _paid(stack: Stack) -> None:
