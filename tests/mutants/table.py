@@ -91,7 +91,7 @@ PIPELINE_BUGS: Final = (
     _pipeline_bug("never published again", 1, batch_processor=stream.NeverPublishesAgain),
     _pipeline_bug("published from memory", 4009, batch_processor=stream.PublishesFromMemory),
     _pipeline_bug(
-        "only the unpublished published", 3360, batch_store=stream.PublishesOnlyTheUnpublished
+        "only the unpublished published", 2555, 2624, batch_store=stream.PublishesOnlyTheUnpublished
     ),
     _pipeline_bug("answers forgotten", 1, batch_store=stream.ForgetsAnswers),
     _pipeline_bug("added before the commit", 12, batch_processor=stream.AddsBeforeCommit),
