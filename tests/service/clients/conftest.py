@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.service.ending import end_all
+from tests.service.examples.ending import end_all
 from tests.service.stack import Stack
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from sandbox.supervision.processes import Command
-from tests.service.ending import end_all
 from tests.service.examples.consumers import CONSUMERS, Example, Rows
+from tests.service.examples.ending import end_all
 from tests.service.stack import Stack
 from tests.support.managed_process import ManagedProcess
 
